@@ -81,7 +81,7 @@
 //!
 //! - **a column of `ocds.release`**: `sql/migrations/README.md` tells the steps and the traps.
 //! - **a kind of pagination**: a variant of [`source::Pagination`] with its keys; its stored text
-//!   in `source::definition`; what follows a page in `fetch::pagination`; a feed of that kind in
+//!   in `source::stored_text`; what follows a page in `fetch::pagination`; a feed of that kind in
 //!   `tests/it/fetch.rs`; its keys in `config/sources/template.toml.example`.
 //! - **a subcommand**: its arguments in `cli`; a file in [`command`] with a function that prints
 //!   the answer and returns the exit code; its line in `command::dispatch` and in the README;

@@ -21,14 +21,15 @@ use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 /// Writes the part of the declaration that identifies the feed.
 pub(super) fn write_scope(source: &Source) -> Value {
     let window = source.window.as_ref();
+    let window = window.map(|window| write_window_scope(source, window));
     table([
         ("url", text(remove_user(source.url.as_str()))),
-        ("query", query(source)),
+        ("query", write_query(source)),
         ("body", source.body.as_ref().map(Body::to_declaration)),
-        ("axis", axes(source)),
-        ("detail", source.detail.as_ref().map(detail_scope)),
-        ("items", Some(items(&source.items))),
-        ("window", window.map(|window| window_scope(source, window))),
+        ("axis", write_axes(source)),
+        ("detail", source.detail.as_ref().map(write_detail_scope)),
+        ("items", Some(write_items(&source.items))),
+        ("window", window),
     ])
 }
 
@@ -36,9 +37,9 @@ pub(super) fn write_scope(source: &Source) -> Value {
 /// scope.
 pub(super) fn write_pages(source: &Source) -> Value {
     table([
-        ("page", Some(page(&source.page))),
-        ("window", source.window.as_ref().map(window_pages)),
-        ("detail", source.detail.as_ref().map(detail_pages)),
+        ("page", Some(write_pagination(&source.page))),
+        ("window", source.window.as_ref().map(write_window_pages)),
+        ("detail", source.detail.as_ref().map(write_detail_pages)),
     ])
 }
 
@@ -53,17 +54,17 @@ pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
         ("retired", optional_text(source.retired)),
         ("url", text(remove_user(source.url.as_str()))),
         ("method", text(source.method().as_str())),
-        ("query", query(source)),
+        ("query", write_query(source)),
         ("body", source.body.as_ref().map(Body::to_declaration)),
-        ("page", Some(page(&source.page))),
-        ("window", source.window.as_ref().map(window_pages)),
-        ("axis", axes(source)),
-        ("detail", source.detail.as_ref().map(detail)),
-        ("items", Some(items(&source.items))),
-        ("decode", decode(&source.decode)),
-        ("zone", zone(&source.zone)),
-        ("auth", source.auth.as_ref().map(auth)),
-        ("http", Some(http(&source.http))),
+        ("page", Some(write_pagination(&source.page))),
+        ("window", source.window.as_ref().map(write_window_pages)),
+        ("axis", write_axes(source)),
+        ("detail", source.detail.as_ref().map(write_detail)),
+        ("items", Some(write_items(&source.items))),
+        ("decode", write_decode(&source.decode)),
+        ("zone", write_zone(&source.zone)),
+        ("auth", source.auth.as_ref().map(write_auth)),
+        ("http", Some(write_http(&source.http))),
     ];
     let keys = keys.into_iter();
     let declared = keys.filter_map(|(key, value)| Some((key, value?)));
@@ -138,15 +139,15 @@ fn optional_text(declared: Option<impl Display>) -> Option<Value> {
     declared.and_then(text)
 }
 
-fn zone(zone: &TimeZone) -> Option<Value> {
+fn write_zone(zone: &TimeZone) -> Option<Value> {
     optional_text(zone.iana_name())
 }
 
-fn method(method: Method) -> Option<Value> {
+fn write_method(method: Method) -> Option<Value> {
     (method != Method::Get).then(|| method.as_str().into())
 }
 
-fn items(items: &Items) -> Value {
+fn write_items(items: &Items) -> Value {
     let shapes: Value = items.shapes.iter().map(ToString::to_string).collect();
     let version = items.version.map(|version| version.as_str());
     table([
@@ -156,40 +157,40 @@ fn items(items: &Items) -> Value {
     ])
 }
 
-fn query(source: &Source) -> Option<Value> {
+fn write_query(source: &Source) -> Option<Value> {
     let query = source.query.iter();
     non_empty_table(query.map(|(name, declared)| (name.as_str(), text(declared))))
 }
 
-fn axes(source: &Source) -> Option<Value> {
+fn write_axes(source: &Source) -> Option<Value> {
     let axes = source.axis.iter();
-    non_empty_table(axes.map(|(name, declared)| (name.as_str(), Some(axis(declared)))))
+    non_empty_table(axes.map(|(name, declared)| (name.as_str(), Some(write_axis(declared)))))
 }
 
-fn axis(axis: &Axis) -> Value {
+fn write_axis(axis: &Axis) -> Value {
     match axis {
         Axis::Values(values) => values.iter().map(|it| remove_user_from_value(it)).collect(),
-        Axis::Index(axis) => index(axis),
+        Axis::Index(axis) => write_index(axis),
     }
 }
 
-fn index(index: &Index) -> Value {
+fn write_index(index: &Index) -> Value {
     let request = [
         ("url", text(remove_user(index.url.as_str()))),
-        ("method", method(index.method)),
+        ("method", write_method(index.method)),
         ("body", index.body.as_ref().map(Body::to_declaration)),
-        ("page", Some(page(&index.page))),
+        ("page", Some(write_pagination(&index.page))),
     ];
-    table(request.into_iter().chain(pick_keys(&index.pick)))
+    table(request.into_iter().chain(write_pick(&index.pick)))
 }
 
-fn detail(detail: &Detail) -> Value {
+fn write_detail(detail: &Detail) -> Value {
     let limits = [
         ("rate", optional_text(detail.rate)),
         ("concurrency", detail.concurrency.map(|it| it.get().into())),
     ];
     let mut declared = table(limits);
-    for part in [detail_scope(detail), detail_pages(detail)] {
+    for part in [write_detail_scope(detail), write_detail_pages(detail)] {
         for (key, value) in part.as_object().into_iter().flatten() {
             declared[key] = value.clone();
         }
@@ -197,7 +198,7 @@ fn detail(detail: &Detail) -> Value {
     declared
 }
 
-fn decode(decode: &Decode) -> Option<Value> {
+fn write_decode(decode: &Decode) -> Option<Value> {
     let is_declared = decode.container != Container::Auto;
     non_empty_table([
         ("charset", optional_text(decode.charset.map(Charset::name))),
@@ -209,7 +210,7 @@ fn decode(decode: &Decode) -> Option<Value> {
     ])
 }
 
-fn auth(auth: &Auth) -> Value {
+fn write_auth(auth: &Auth) -> Value {
     match auth {
         Auth::Basic { user, .. } => table([("mode", text("basic")), ("user", text(user))]),
         Auth::Token(token) => table([
@@ -236,7 +237,7 @@ fn auth(auth: &Auth) -> Value {
     }
 }
 
-fn http(http: &Http) -> Value {
+fn write_http(http: &Http) -> Value {
     let headers = http.headers.iter();
     let headers = headers.map(|(name, declared)| (name.as_str(), text(declared)));
     table([
@@ -276,22 +277,22 @@ fn list<T: Into<Value>>(values: impl ExactSizeIterator<Item = T>) -> Option<Valu
 }
 
 /// Writes the part of `detail` that identifies the items.
-fn detail_scope(detail: &Detail) -> Value {
+fn write_detail_scope(detail: &Detail) -> Value {
     let url = ("url", text(remove_user(detail.url.as_str())));
-    table(std::iter::once(url).chain(pick_keys(&detail.pick)))
+    table(std::iter::once(url).chain(write_pick(&detail.pick)))
 }
 
 /// Writes the part of `detail` that pages depend on. The rate and the concurrency do not change
 /// pages, so they are left out.
-fn detail_pages(detail: &Detail) -> Value {
+fn write_detail_pages(detail: &Detail) -> Value {
     table([
-        ("method", method(detail.method)),
+        ("method", write_method(detail.method)),
         ("body", detail.body.as_ref().map(Body::to_declaration)),
         ("together", Some(detail.together.get().into())),
     ])
 }
 
-fn pick_keys(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)> {
+fn write_pick(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)> {
     let keys = match &pick.method {
         PickMethod::Pointer { each, value, only } => {
             let only = only.iter();
@@ -313,30 +314,30 @@ fn pick_keys(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)>
 
 /// Writes the part of `window` that identifies the feed: its first date, and the kind of date
 /// that the publisher compares.
-fn window_scope(source: &Source, window: &Window) -> Value {
+fn write_window_scope(source: &Source, window: &Window) -> Value {
     table([
         ("basis", text(word(window.basis))),
         ("from", text(&window.from)),
-        ("zone", zone(source.window_zone())),
+        ("zone", write_zone(source.window_zone())),
     ])
 }
 
-fn window_pages(window: &Window) -> Value {
+fn write_window_pages(window: &Window) -> Value {
     table([
         ("from", text(&window.from)),
         ("until", optional_text(window.until.as_ref())),
         ("format", text(&window.format)),
-        ("zone", window.zone.as_ref().and_then(zone)),
+        ("zone", window.zone.as_ref().and_then(write_zone)),
         ("step", optional_text(window.step)),
         ("order", text(word(window.order))),
         ("basis", text(word(window.basis))),
         ("overlap", text(window.overlap)),
         ("ahead", optional_text(window.ahead)),
-        ("split_when", split_when(&window.split_when)),
+        ("split_when", write_split_when(&window.split_when)),
     ])
 }
 
-fn split_when(when: &SplitWhen) -> Option<Value> {
+fn write_split_when(when: &SplitWhen) -> Option<Value> {
     let status = || when.status.iter().copied().collect();
     non_empty_table([
         ("items", when.items.map(Value::from)),
@@ -346,7 +347,7 @@ fn split_when(when: &SplitWhen) -> Option<Value> {
     ])
 }
 
-fn page(page: &Pagination) -> Value {
+fn write_pagination(page: &Pagination) -> Value {
     match page {
         Pagination::Single => table([("mode", text("none"))]),
         Pagination::File => table([("mode", text("file"))]),
@@ -372,26 +373,24 @@ fn page(page: &Pagination) -> Value {
             ("start", optional_text(start.as_ref())),
             ("stop", text(word(*stop))),
         ]),
-        Pagination::Number {
-            param,
-            start,
-            stop: last,
-        } => numbered("number", param.as_ref(), *start, None, last),
+        Pagination::Number { param, start, stop } => {
+            write_counted_pagination("number", param.as_ref(), *start, None, stop)
+        }
         Pagination::Offset {
             param,
             start,
             size,
-            stop: last,
-        } => numbered("offset", param.as_ref(), *start, Some(*size), last),
+            stop,
+        } => write_counted_pagination("offset", param.as_ref(), *start, Some(*size), stop),
     }
 }
 
-fn numbered(
+fn write_counted_pagination(
     mode: &str,
     param: Option<&String>,
     start: u64,
     size: Option<u64>,
-    last: &Stop,
+    stop: &Stop,
 ) -> Value {
     let declared = [
         ("mode", text(mode)),
@@ -399,10 +398,10 @@ fn numbered(
         ("start", Some(start.into())),
         ("size", size.map(Value::from)),
     ];
-    table(declared.into_iter().chain(stop(last)))
+    table(declared.into_iter().chain(write_stop(stop)))
 }
 
-fn stop(stop: &Stop) -> Vec<(&'static str, Option<Value>)> {
+fn write_stop(stop: &Stop) -> Vec<(&'static str, Option<Value>)> {
     match stop {
         Stop::TotalPages(pointer) => vec![("total_pages", text(pointer))],
         Stop::TotalItems { pointer, size } => {
@@ -522,7 +521,7 @@ mod tests {
             ),
         ] {
             let table = format!("url = \"https://tenders.example/\"\npage = {{ {declared} }}");
-            assert_eq!(page(&source(&table).page).to_string(), expected);
+            assert_eq!(write_pagination(&source(&table).page).to_string(), expected);
         }
     }
 
