@@ -196,7 +196,7 @@ impl Plan {
     /// Returns the number of chains that begin at each time. `None` is for a feed without
     /// windows.
     #[must_use]
-    pub fn count_starts(&self) -> BTreeMap<Option<Timestamp>, usize> {
+    pub fn count_chains_by_start(&self) -> BTreeMap<Option<Timestamp>, usize> {
         let mut starts = BTreeMap::new();
         for block in &self.blocks {
             for window in &block.windows {
@@ -208,7 +208,7 @@ impl Plan {
 
     /// Returns true if the plan has several chains, so that one of them may fail alone.
     pub(super) fn is_many(&self) -> bool {
-        self.count_starts().values().sum::<usize>() > 1
+        self.count_chains_by_start().values().sum::<usize>() > 1
     }
 
     /// Drops the remaining chains of values that are new in an index, if this chain is one of

@@ -95,7 +95,7 @@ impl Dispatch {
     ) -> Self {
         Self {
             order: CommitOrder::new(
-                Frontier::new(coverage.plan.count_starts()),
+                Frontier::new(coverage.plan.count_chains_by_start()),
                 coverage.dates.map(|stretch| stretch.to),
                 committed,
                 Arc::clone(&run.progress),

@@ -278,7 +278,7 @@ impl Run<'_> {
             Some(Ok(coverage)) => {
                 from.send_replace(coverage.dates.map(|dates| dates.from));
                 self.progress
-                    .expect(coverage.plan.count_starts().values().sum());
+                    .expect(coverage.plan.count_chains_by_start().values().sum());
                 let dispatch = Dispatch::new(&self, lease, &coverage, over.clone(), committed);
                 match dispatch.check_rejects_before() {
                     Some(error) => DispatchResult::from_error(error),
