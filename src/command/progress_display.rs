@@ -121,7 +121,7 @@ async fn draw_bar(source: &str, progress: &Progress, done: &CancellationToken) {
             bar.set_length(length);
         }
         bar.set_position(position);
-        bar.set_message(describe_rates(&now, began.elapsed()));
+        bar.set_message(describe_progress(&now, began.elapsed()));
         bar.tick();
         let pause = tokio::time::sleep(DRAW_EVERY);
         if done.run_until_cancelled(pause).await.is_none() {
@@ -198,14 +198,14 @@ async fn write_log_lines(source: &str, progress: &Progress, done: &CancellationT
         info!(
             source.name = %source, pages = now.pages, releases = now.releases,
             retries = now.requests.retries, quarantined = now.quarantined,
-            "{source}: {pages}, {}", describe_rates(&now, began.elapsed())
+            "{source}: {pages}, {}", describe_progress(&now, began.elapsed())
         );
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "52 bits are enough")]
 #[expect(clippy::cast_possible_truncation, reason = "a rate fits i64")]
-fn describe_rates(now: &Snapshot, elapsed: Duration) -> String {
+fn describe_progress(now: &Snapshot, elapsed: Duration) -> String {
     let rate = now.releases as f64 / elapsed.as_secs_f64().max(0.001);
     format!(
         "{} releases, {}/s, {} retries, {} quarantined",
