@@ -147,7 +147,7 @@ impl Client {
             let sent = authorization.as_ref();
             let slot = attempt.spec.pace.wait_for_turn().await;
             let request = self.build_request(attempt, &url, method, sent);
-            let request = request.headers(receive.headers());
+            let request = request.headers(receive.additional_headers());
             let exchange = self.exchange(attempt, (&url, method), request, slot, receive);
             let exchanged = match limit {
                 Some(limit) => limit_time(limit, exchange).await,

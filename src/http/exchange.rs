@@ -35,7 +35,7 @@ impl Client {
         receive: &R,
     ) -> Result<Exchanged<R::Received>, Failure> {
         let mut open = self.log.begin(&self.policy, attempt, url);
-        let asks_for_range = receive.headers().contains_key(RANGE);
+        let asks_for_range = receive.additional_headers().contains_key(RANGE);
         let exchanged = match send(request, &self.limits).await {
             Err(failure) => Err(failure),
             Ok(response) => {

@@ -41,8 +41,8 @@ pub(crate) struct ArrivingBody<'a> {
 pub(crate) trait Receive: Sync {
     type Received: Send;
 
-    /// Returns headers that are sent in addition to all others.
-    fn headers(&self) -> HeaderMap {
+    /// Returns request headers that are sent in addition to all others.
+    fn additional_headers(&self) -> HeaderMap {
         HeaderMap::new()
     }
 

@@ -69,7 +69,7 @@ pub(super) async fn download(
 impl Receive for Download<'_> {
     type Received = ();
 
-    fn headers(&self) -> HeaderMap {
+    fn additional_headers(&self) -> HeaderMap {
         // a range of a compressed body could not be joined to the bytes on disk
         let identity = HeaderValue::from_static("identity");
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, identity)]);
