@@ -464,9 +464,9 @@ impl Reason {
         }
     }
 
-    /// Returns true if the rejected data are not a release, but may contain releases.
+    /// Returns true if the reject is a document or a page, and so may contain several releases.
     #[must_use]
-    pub fn is_unreadable(self) -> bool {
+    pub fn can_contain_releases(self) -> bool {
         matches!(self, Reason::UnreadableDocument | Reason::UnreadablePage)
     }
 

@@ -167,7 +167,7 @@ fn read_reject(
     if let Some(reason) = reason.filter(is_absent) {
         return reject_again(reason, entry, document);
     }
-    let Some(reason) = reason.filter(|reason| reason.is_unreadable()) else {
+    let Some(reason) = reason.filter(|reason| reason.can_contain_releases()) else {
         let version = entry.version.as_deref().and_then(Version::parse);
         return extract::extract_document(&document, &entry.pointer, version, options);
     };

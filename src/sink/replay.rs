@@ -187,7 +187,7 @@ impl Replay<'_> {
             // A rejected page or document may contain several releases. Those that cannot be
             // stored get rejects of their own.
             let container_reason =
-                Reason::parse(&entry.reason).filter(|reason| reason.is_unreadable());
+                Reason::parse(&entry.reason).filter(|reason| reason.can_contain_releases());
             let is_same_reject = |reject: &&Reject| {
                 container_reason
                     .is_none_or(|reason| reject.reason == reason && reject.pointer == entry.pointer)
