@@ -101,7 +101,7 @@ pub async fn log_requests(
 ) -> Result<()> {
     let operation = Operation::new(&INSERT, Batching::default())?;
     let session = Session::new(settings);
-    let row = bind_row(&operation)?;
+    let row = build_row_binding(&operation)?;
     let run = operation.bind_shared().column("run_id", |id: &i64| id);
     let shared = Rows::encode(&run.build()?, [&run_id])?;
     let mut writer = Writer::with_own_transactions(database, &session, LIMITS);
@@ -131,7 +131,7 @@ pub async fn log_requests(
     Ok(())
 }
 
-fn bind_row(operation: &Operation) -> Result<Binding<Row>> {
+fn build_row_binding(operation: &Operation) -> Result<Binding<Row>> {
     operation
         .bind_row()
         .column("page_number", |row: &Row| &row.page_number)
