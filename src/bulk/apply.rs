@@ -116,7 +116,7 @@ impl Transaction {
         report.unchanged = report.total.saturating_sub(written);
         report.round_trips = self.round_trips() - trips;
         report.duration = start.elapsed();
-        count_outcomes(operation, report);
+        record_row_metrics(operation, report);
         Ok(outcome)
     }
 }
@@ -143,7 +143,7 @@ impl TableOutcome {
     }
 }
 
-fn count_outcomes(operation: &Operation, report: &Report) {
+fn record_row_metrics(operation: &Operation, report: &Report) {
     let outcomes = [
         ("inserted", report.inserted),
         ("updated", report.updated),
