@@ -365,7 +365,7 @@ impl Part {
     /// Estimates the memory of the document in bytes, with the list of its items, which may be
     /// larger than the document.
     #[must_use]
-    pub fn byte_count(&self) -> usize {
+    pub fn estimate_memory(&self) -> usize {
         let items = self.cut.items.len() * size_of::<Item>();
         self.body.len() + items + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
     }
@@ -374,7 +374,7 @@ impl Part {
 impl BrokenDocument {
     /// Estimates the memory of the document in bytes.
     #[must_use]
-    pub fn byte_count(&self) -> usize {
+    pub fn estimate_memory(&self) -> usize {
         self.body.len() + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
     }
 }
@@ -417,10 +417,10 @@ impl Page {
 
     /// Estimates the memory of all documents of the page in bytes.
     #[must_use]
-    pub fn byte_count(&self) -> usize {
-        let parts = self.parts.iter().map(Part::byte_count);
+    pub fn estimate_memory(&self) -> usize {
+        let parts = self.parts.iter().map(Part::estimate_memory);
         parts
-            .chain(self.broken.iter().map(BrokenDocument::byte_count))
+            .chain(self.broken.iter().map(BrokenDocument::estimate_memory))
             .sum()
     }
 

@@ -76,10 +76,12 @@ impl Release {
             .map_or(&self.text, |change| &change.served)
     }
 
-    /// Returns an estimate of the memory in bytes that the release needs. The page is not
-    /// counted, although the text of the release is a slice of it.
-    pub(crate) fn byte_count(&self) -> usize {
-        let values = COLUMNS.iter().map(|column| column.value.byte_count(self));
+    /// Estimates the memory of the release in bytes. The page is not counted, although the text of
+    /// the release is a slice of it.
+    pub(crate) fn estimate_memory(&self) -> usize {
+        let values = COLUMNS
+            .iter()
+            .map(|column| column.value.estimate_memory(self));
         let changed = self.change.as_ref().map_or(0, |_| self.text.len());
         RELEASE_BYTES + self.pointer.len() + values.sum::<usize>() + changed
     }
@@ -285,8 +287,8 @@ impl Value {
         }
     }
 
-    /// Returns an estimate of the bytes that a release allocates for the value of this column.
-    fn byte_count(self, release: &Release) -> usize {
+    /// Estimates the memory in bytes that a release allocates for the value of this column.
+    fn estimate_memory(self, release: &Release) -> usize {
         let in_list = |text: &String| size_of::<String>() + ALLOCATION_OVERHEAD_BYTES + text.len();
         match self {
             Value::Text(get) => get(release).map_or(0, String::len),
@@ -346,9 +348,9 @@ impl Reject {
         Self::unreadable(Reason::UnreadableDocument, body, pointer, message)
     }
 
-    /// Returns an estimate of the memory in bytes that the reject needs. The page is not counted,
-    /// although the document of the reject may be a slice of it.
-    pub(crate) fn byte_count(&self) -> usize {
+    /// Estimates the memory of the reject in bytes. The page is not counted, although the document
+    /// of the reject may be a slice of it.
+    pub(crate) fn estimate_memory(&self) -> usize {
         let keys = self.ocid.iter().chain(&self.release_id);
         let keys = keys.map(String::len).sum::<usize>();
         REJECT_BYTES + self.message.len() + self.pointer.len() + keys

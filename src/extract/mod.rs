@@ -101,12 +101,12 @@ pub struct Extracted {
 }
 
 impl Extracted {
-    /// Returns an estimate of the memory in bytes that the releases and rejects need, without the
-    /// page from which they were read.
-    pub(crate) fn byte_count(&self) -> usize {
-        let releases = self.releases.iter().map(Release::byte_count);
+    /// Estimates the memory of the releases and rejects in bytes, without the page from which they
+    /// were read.
+    pub(crate) fn estimate_memory(&self) -> usize {
+        let releases = self.releases.iter().map(Release::estimate_memory);
         releases
-            .chain(self.rejects.iter().map(Reject::byte_count))
+            .chain(self.rejects.iter().map(Reject::estimate_memory))
             .sum()
     }
 }

@@ -201,7 +201,7 @@ impl ChainWalk {
                 None => fetch_page(fetcher, &scope, &position, known).await?.into(),
             };
             if let Ok(fetched) = &delivery.answer {
-                permit.set_bytes(fetched.byte_count());
+                permit.set_bytes(fetched.estimate_memory());
             }
             Ok((position, delivery, permit))
         };
@@ -260,7 +260,7 @@ impl ChainWalk {
             self.run.known.forget();
         }
         // the page may have been requested again and have another size
-        permit.set_bytes(fetched.byte_count());
+        permit.set_bytes(fetched.estimate_memory());
         Event::Page(fetched, permit)
     }
 

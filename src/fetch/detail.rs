@@ -443,9 +443,9 @@ impl From<BrokenDocument> for FetchedItem {
 }
 
 impl FetchedItem {
-    fn byte_count(&self) -> usize {
-        let parts = self.parts.iter().map(Part::byte_count);
-        let broken = self.broken.iter().map(BrokenDocument::byte_count);
+    fn estimate_memory(&self) -> usize {
+        let parts = self.parts.iter().map(Part::estimate_memory);
+        let broken = self.broken.iter().map(BrokenDocument::estimate_memory);
         parts.chain(broken).sum()
     }
 
@@ -467,7 +467,7 @@ async fn take_fitting(
     let (mut bytes, mut count) = (0_usize, 0_usize);
     while let Some(found) = items.next().await {
         let found = found?;
-        bytes = bytes.saturating_add(found.byte_count());
+        bytes = bytes.saturating_add(found.estimate_memory());
         count = count.saturating_add(found.count_items());
         let is_full = bytes > limits.max_decoded_bytes || count > limits.max_items;
         if is_full && !fitting.is_empty() {

@@ -29,11 +29,10 @@ impl Fetched {
         }
     }
 
-    /// Returns the bytes of memory that the page needs until it is durable. What is read out of
-    /// the page is not included.
-    pub(super) fn byte_count(&self) -> usize {
+    /// Estimates the memory of the page in bytes, without the releases that are read from it.
+    pub(super) fn estimate_memory(&self) -> usize {
         match self {
-            Fetched::Page(page) => page.byte_count(),
+            Fetched::Page(page) => page.estimate_memory(),
             Fetched::Unchanged(_) => 0,
             Fetched::Unreadable(page) => page.body.len(),
         }

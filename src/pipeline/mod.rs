@@ -640,7 +640,7 @@ async fn read_event(
             let (record, extracted) = tokio::task::spawn_blocking(move || reader.extract(page))
                 .await
                 .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
-            permit.set_bytes(extracted.byte_count());
+            permit.set_bytes(extracted.estimate_memory());
             Fetched::Page(ReadPage {
                 record,
                 extracted,

@@ -103,7 +103,7 @@ impl FileWalk {
                     self.run.known.forget();
                 }
                 let is_wanted = self.run.count_page();
-                permit.set_bytes(fetched.byte_count());
+                permit.set_bytes(fetched.estimate_memory());
                 is_wanted.then(|| Event::Page(Box::new(fetched), permit))
             }
             Ok(None) => {
