@@ -219,7 +219,7 @@ impl ChainWalk {
         }
         let last = self.last?;
         (position.number < last)
-            .then(|| pagination::next_position(self.pagination(), position))
+            .then(|| pagination::next_page_position(self.pagination(), position))
             .flatten()
     }
 
@@ -466,7 +466,7 @@ impl ChainWalk {
         let after = match self.fetcher().source().detail {
             // only the page that could not be read knows what follows
             Some(_) => None,
-            None => pagination::next_position(self.pagination(), position),
+            None => pagination::next_page_position(self.pagination(), position),
         };
         match (after, objection) {
             (Some(_), Some(why)) => {

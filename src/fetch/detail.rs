@@ -63,12 +63,12 @@ impl Listing {
     ) -> Option<Position> {
         let end = usize::try_from(skip).ok()?.checked_add(together)?;
         (end < self.items.len())
-            .then(|| self.next_position(position, end))
+            .then(|| self.next_page_position(position, end))
             .flatten()
     }
 
-    /// Returns the page of the run that follows the items before `end`.
-    fn next_position(&self, position: &Position, end: usize) -> Option<Position> {
+    /// Returns the position of the page of the run that begins with the item at `end`.
+    fn next_page_position(&self, position: &Position, end: usize) -> Option<Position> {
         let cursor = if end < self.items.len() {
             Cursor::Detail {
                 index: Box::new(self.cursor.clone()),
@@ -225,7 +225,7 @@ impl StretchRequest<'_> {
         } = self;
         let source = fetcher.source();
         let at = Position {
-            number: pagination::number_of(&source.page, &cursor),
+            number: pagination::page_number_at(&source.page, &cursor),
             cursor,
         };
         let target = page_target(fetcher, scope, &at).await?;
@@ -287,7 +287,7 @@ impl StretchRequest<'_> {
         let mut page = Page {
             chain: self.scope.chain(),
             position: self.position.clone(),
-            next: listing.next_position(self.position, begin + items.len()),
+            next: listing.next_page_position(self.position, begin + items.len()),
             total_pages: None,
             total_items: listing.total_items,
             url: fetcher.target_policy().redact_url(&listing.request_url),

@@ -52,7 +52,8 @@ pub(crate) fn first_position(pagination: &Pagination) -> Position {
     }
 }
 
-/// Returns the page with a number, if it can be requested without reading the page before it.
+/// Returns the position of the page with a number, if it can be known without reading the page
+/// before it.
 pub(super) fn position_at(pagination: &Pagination, number: u64) -> Option<Position> {
     let first = first_position(pagination);
     let skipped = number.checked_sub(first.number)?;
@@ -70,7 +71,7 @@ pub(super) fn position_at(pagination: &Pagination, number: u64) -> Option<Positi
 }
 
 /// Returns the number of the page at a cursor, or 1 if the cursor does not tell it.
-pub(super) fn number_of(pagination: &Pagination, cursor: &Cursor) -> u64 {
+pub(super) fn page_number_at(pagination: &Pagination, cursor: &Cursor) -> u64 {
     match (pagination, cursor) {
         (_, Cursor::Number(number)) => *number,
         (Pagination::Offset { start, size, .. }, Cursor::Offset(offset)) => {
@@ -80,8 +81,8 @@ pub(super) fn number_of(pagination: &Pagination, cursor: &Cursor) -> u64 {
     }
 }
 
-/// Returns the page after one that could not be read, if it can be known.
-pub(super) fn next_position(pagination: &Pagination, position: &Position) -> Option<Position> {
+/// Returns the position of the next page, if it can be known without reading this page.
+pub(super) fn next_page_position(pagination: &Pagination, position: &Position) -> Option<Position> {
     position_at(pagination, position.number.checked_add(1)?)
 }
 
@@ -191,7 +192,7 @@ fn follow_count(
     let next = if ended {
         None
     } else {
-        let after = next_position(pagination, position);
+        let after = next_page_position(pagination, position);
         let too_large = || Unreadable("the page after it has too large a number".into());
         Some(after.ok_or_else(too_large)?)
     };

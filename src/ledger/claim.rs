@@ -540,7 +540,7 @@ async fn prepare_resume(
     for row in &rows {
         let chain = Chain::new(row.try_get::<_, &str>("chain")?);
         let after = row.try_get::<_, i64>("number")?.unsigned_abs();
-        let Ok(next) = next_position(row)? else {
+        let Ok(next) = read_next_position(row)? else {
             let source = &spec.source;
             warn!(
                 source.name = %source,
@@ -600,7 +600,7 @@ pub(super) struct UnreadableCursor;
 
 /// Reads the position of the next page from the row of a page. Returns `None` if the page is the
 /// last one of its chain.
-pub(super) fn next_position(
+pub(super) fn read_next_position(
     row: &tokio_postgres::Row,
 ) -> Result<Result<Option<Position>, UnreadableCursor>, tokio_postgres::Error> {
     let Some(cursor) = row.try_get::<_, Option<&str>>("next_cursor")? else {

@@ -5,7 +5,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::Result;
-use crate::ledger::claim::next_position;
+use crate::ledger::claim::read_next_position;
 use crate::ledger::{Lease, RunSpec};
 use crate::page::{Chain, Cursor, RememberedPage, Validators};
 
@@ -42,7 +42,7 @@ fn read_page(row: &Row) -> Result<Option<(Chain, Cursor, RememberedPage)>, tokio
     let Some(cursor) = Cursor::parse(row.try_get("cursor")?) else {
         return Ok(None);
     };
-    let Ok(next) = next_position(row)? else {
+    let Ok(next) = read_next_position(row)? else {
         return Ok(None);
     };
     let remembered = RememberedPage {
