@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::decode::{Decoded, decode};
 use crate::error::Result;
-use crate::fetch::page::follow_page;
+use crate::fetch::page::read_redacted_following;
 use crate::fetch::pagination::{self, PageParts};
 use crate::fetch::{Fetcher, Scope};
 use crate::http::backoff;
@@ -43,7 +43,7 @@ pub fn follow(
     body: Bytes,
 ) -> std::result::Result<(Decoded, Option<Position>), Undecodable> {
     let decoded = decode(body, None, fetcher.source(), fetcher.limits())?;
-    let following = follow_page(
+    let following = read_redacted_following(
         fetcher,
         PageParts {
             position,

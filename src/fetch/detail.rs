@@ -24,8 +24,8 @@ use crate::fetch::fetcher::Fetcher;
 use crate::fetch::guard::{MAX_REFUSED, RefusedItems};
 use crate::fetch::index_page::pick_items;
 use crate::fetch::page::{
-    PageAnswer, describe_fetch, follow_page, handled_statuses, page_target, read_or_substitute,
-    total_items,
+    PageAnswer, describe_fetch, handled_statuses, page_target, read_or_substitute,
+    read_redacted_following, total_items,
 };
 use crate::fetch::pagination::{self, Following, PageParts};
 use crate::fetch::scope::Scope;
@@ -243,7 +243,7 @@ impl StretchRequest<'_> {
                 envelope: &envelope,
                 items: picked.entries,
             };
-            let following = follow_page(fetcher, &source.page, read)?;
+            let following = read_redacted_following(fetcher, &source.page, read)?;
             Ok(Listing {
                 cursor: at.cursor.clone(),
                 request_url: target.url.clone(),

@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::guard::can_end_by_empty_page;
 use crate::fetch::index_page::pick_items;
-use crate::fetch::page::follow_page;
+use crate::fetch::page::read_redacted_following;
 use crate::fetch::pagination::{self, PageParts};
 use crate::fetch::scope::Axes;
 use crate::http::host::clear_user;
@@ -138,7 +138,7 @@ async fn fetch_index_page(
             envelope: &envelope,
             items: picked.entries,
         };
-        let following = follow_page(fetcher, &index.page, read)?;
+        let following = read_redacted_following(fetcher, &index.page, read)?;
         // a path becomes a complete URL, so that it can be used without the index
         let named = picked
             .texts

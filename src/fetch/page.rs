@@ -156,7 +156,7 @@ fn parse_page(
         envelope: &envelope,
         items: parts.iter().map(|part| part.cut.items.len()).sum(),
     };
-    let following = follow_page(fetcher, &source.page, read)?;
+    let following = read_redacted_following(fetcher, &source.page, read)?;
     let total_items = total_items(source, &following, &envelope)?;
     fetcher.target_policy().redact_json(&mut envelope);
     Ok(Page {
@@ -177,13 +177,14 @@ fn parse_page(
     })
 }
 
-/// Returns what follows a page. A link is returned without its secrets.
-pub(crate) fn follow_page(
+/// Reads from a page the position of the next page, and the totals. A link is returned without its
+/// secrets.
+pub(crate) fn read_redacted_following(
     fetcher: &Fetcher,
     pagination: &Pagination,
     read: PageParts<'_>,
 ) -> std::result::Result<Following, json::Unreadable> {
-    let mut following = pagination::follow(pagination, read)?;
+    let mut following = pagination::read_following(pagination, read)?;
     if let Some(Position {
         cursor: Cursor::Link(link),
         ..

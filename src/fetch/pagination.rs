@@ -138,9 +138,9 @@ pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> 
     }
 }
 
-/// Reads what follows a page. A link becomes an absolute URL, or stays as served if that is
-/// impossible.
-pub(super) fn follow(
+/// Reads from a page the position of the next page, and the totals. A link becomes an absolute
+/// URL, or stays as served if that is impossible.
+pub(super) fn read_following(
     pagination: &Pagination,
     page: PageParts<'_>,
 ) -> Result<Following, Unreadable> {
@@ -150,12 +150,12 @@ pub(super) fn follow(
             follow_member(pagination, pointer, page)
         }
         Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => {
-            follow_count(pagination, stop, page)
+            read_totals(pagination, stop, page)
         }
     }
 }
 
-fn follow_count(
+fn read_totals(
     pagination: &Pagination,
     stop: &Stop,
     page: PageParts<'_>,
@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    fn follow(
+    fn read_following(
         pagination: &Pagination,
         position: &Position,
         url: &Url,
@@ -310,7 +310,7 @@ mod tests {
             envelope,
             items,
         };
-        super::follow(pagination, page)
+        super::read_following(pagination, page)
     }
 
     fn number(start: u64, stop: Stop) -> Pagination {
@@ -344,7 +344,7 @@ mod tests {
         while walked.len() <= items.len() {
             let position = &walked[walked.len() - 1];
             let seen = items[walked.len() - 1];
-            match follow(pagination, position, &url(), envelope, seen)
+            match read_following(pagination, position, &url(), envelope, seen)
                 .unwrap()
                 .next
             {
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_single_document_has_no_next_page_whatever_it_is() {
         for envelope in [json!(null), json!([]), json!({"links": {"next": "/2"}})] {
-            let following = follow(
+            let following = read_following(
                 &Pagination::Single,
                 &first_position(&Pagination::Single),
                 &url(),
@@ -379,7 +379,7 @@ mod tests {
             json!({"links": {"next": ""}}),
             json!({"links": {"next": " "}}),
         ] {
-            let following = follow(
+            let following = read_following(
                 &link_feed(),
                 &first_position(&link_feed()),
                 &url(),
@@ -396,7 +396,7 @@ mod tests {
         for next in [json!(7), json!(false), json!({"href": "/2"}), json!(["/2"])] {
             let envelope = json!({"links": {"next": next}});
             assert!(
-                follow(
+                read_following(
                     &link_feed(),
                     &first_position(&link_feed()),
                     &url(),
@@ -413,7 +413,7 @@ mod tests {
     fn a_body_that_could_not_name_a_next_page_is_not_the_last_one() {
         for envelope in [json!(null), json!([])] {
             assert!(
-                follow(
+                read_following(
                     &link_feed(),
                     &first_position(&link_feed()),
                     &url(),
@@ -443,7 +443,7 @@ mod tests {
             ("http://[", "http://["),
         ] {
             let envelope = json!({"links": {"next": link}});
-            let next = follow(
+            let next = read_following(
                 &link_feed(),
                 &first_position(&link_feed()),
                 &url(),
@@ -464,7 +464,8 @@ mod tests {
     fn totals_may_be_the_text_of_a_number_and_nothing_else() {
         let feed = number(1, Stop::TotalPages(pointer("/pages")));
         let read = |envelope: Value| {
-            follow(&feed, &first_position(&feed), &url(), &envelope, 1).map(|f| f.total_pages)
+            read_following(&feed, &first_position(&feed), &url(), &envelope, 1)
+                .map(|f| f.total_pages)
         };
         assert_eq!(read(json!({"pages": 3})), Ok(Some(3)));
         assert_eq!(read(json!({"pages": " 3 "})), Ok(Some(3)));
@@ -490,8 +491,8 @@ mod tests {
             .map(|p| p.number)
             .collect();
         assert_eq!(numbers, [0, 1, 2]);
-        assert!(follow(&feed, &first_position(&feed), &url(), &json!(null), 0).is_err());
-        assert!(follow(&feed, &first_position(&feed), &url(), &json!(null), 1).is_ok());
+        assert!(read_following(&feed, &first_position(&feed), &url(), &json!(null), 0).is_err());
+        assert!(read_following(&feed, &first_position(&feed), &url(), &json!(null), 1).is_ok());
     }
 
     #[test]
@@ -508,9 +509,9 @@ mod tests {
     #[test]
     fn numbers_that_end_are_unreadable_and_not_a_panic() {
         let feed = number(u64::MAX, Stop::Empty);
-        assert!(follow(&feed, &first_position(&feed), &url(), &json!([]), 1).is_err());
+        assert!(read_following(&feed, &first_position(&feed), &url(), &json!([]), 1).is_err());
         let feed = offset(u64::MAX - 1, 2, Stop::Empty);
-        assert!(follow(&feed, &first_position(&feed), &url(), &json!([]), 1).is_err());
+        assert!(read_following(&feed, &first_position(&feed), &url(), &json!([]), 1).is_err());
     }
 
     proptest! {
@@ -552,7 +553,7 @@ mod tests {
         fn whatever_the_link_the_next_page_is_the_next_number(link in ".*", number in 1_u64..100) {
             let position = Position { number, cursor: Cursor::Link("https://publisher.example/".into()) };
             let envelope = json!({"links": {"next": link}});
-            let next = follow(&link_feed(), &position, &url(), &envelope, 1).unwrap().next;
+            let next = read_following(&link_feed(), &position, &url(), &envelope, 1).unwrap().next;
             prop_assert_eq!(next.is_none(), link.trim().is_empty());
             if let Some(next) = next {
                 prop_assert_eq!(next.number, number + 1);
@@ -602,7 +603,7 @@ mod tests {
             (token("17"), json!({"next_page": {"offset": 17}}), None),
             (token("17"), json!({}), None),
         ] {
-            let next = follow(&feed, &position(4, own), &url(), &envelope, 1)
+            let next = read_following(&feed, &position(4, own), &url(), &envelope, 1)
                 .unwrap()
                 .next;
             assert_eq!(next, expected.map(|cursor| position(5, cursor)));
@@ -614,14 +615,14 @@ mod tests {
         };
         let envelope = json!({"next": "/api/releases?limit=2#x"});
         assert_eq!(
-            follow(&feed, &first_position(&feed), &url(), &envelope, 1)
+            read_following(&feed, &first_position(&feed), &url(), &envelope, 1)
                 .unwrap()
                 .next,
             None
         );
         let envelope = json!({"next": "/api/releases?limit=2&offset=1"});
         assert!(
-            follow(&feed, &first_position(&feed), &url(), &envelope, 1)
+            read_following(&feed, &first_position(&feed), &url(), &envelope, 1)
                 .unwrap()
                 .next
                 .is_some()
@@ -638,7 +639,7 @@ mod tests {
         };
         let next = |token: &str| {
             let envelope = serde_json::from_str(&format!(r#"{{"next":{token}}}"#)).unwrap();
-            follow(&feed, &first_position(&feed), &url(), &envelope, 1)
+            read_following(&feed, &first_position(&feed), &url(), &envelope, 1)
                 .map(|it| it.next.unwrap().cursor)
         };
         for kept in ["-1", "18446744073709551615", "1464904521.849"] {
@@ -657,7 +658,8 @@ mod tests {
             },
         );
         let envelope = json!({"total": 25, "size": 10});
-        let following = follow(&feed, &first_position(&feed), &url(), &envelope, 10).unwrap();
+        let following =
+            read_following(&feed, &first_position(&feed), &url(), &envelope, 10).unwrap();
         assert_eq!(
             (following.total_pages, following.total_items),
             (Some(3), Some(25))
