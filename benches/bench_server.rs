@@ -111,13 +111,13 @@ impl Rates {
 
     /// Returns the median of a method's rates, each divided by the rate of another method in the
     /// same round.
-    pub(crate) fn ratio(&self, method: &str, base: &str) -> f64 {
+    pub(crate) fn median_ratio(&self, method: &str, base: &str) -> f64 {
         let rates = self.find_rates(method).iter().zip(self.find_rates(base));
         median(rates.map(|(rate, base)| rate / base).collect())
     }
 
     /// Returns the median rate of a method, in rows per second.
-    pub(crate) fn rate(&self, method: &str) -> f64 {
+    pub(crate) fn median_rate(&self, method: &str) -> f64 {
         median(self.find_rates(method).to_vec())
     }
 
@@ -146,9 +146,9 @@ pub(crate) fn print_rates(base: &str, columns: &[(&str, &Rates)]) {
     print_line("", &|(title, _)| format!("{title:>19}"));
     print_line("", &|_| format!("{:>10}{:>9}", "rows/s", "ratio"));
     for name in names {
-        print_line(name, &|(_, rates)| match rates.rate(name) {
+        print_line(name, &|(_, rates)| match rates.median_rate(name) {
             rate if rate.is_nan() => format!("{:>10}{:>9}", "-", "-"),
-            rate => format!("{rate:>10.0}{:>9.2}", rates.ratio(name, base)),
+            rate => format!("{rate:>10.0}{:>9.2}", rates.median_ratio(name, base)),
         });
     }
 }

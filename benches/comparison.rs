@@ -111,7 +111,7 @@ impl<'r> Comparison<'r> {
         let ratio = self
             .find_column(title)
             .rates
-            .ratio(&method.name(), &base.name());
+            .median_ratio(&method.name(), &base.name());
         let what = format!("{title}, {} / {}", method.name(), base.name());
         check_goal(&what, ratio, goal);
     }
@@ -119,7 +119,7 @@ impl<'r> Comparison<'r> {
     /// Checks how many milliseconds a method takes.
     pub(crate) fn check_milliseconds(&self, title: &str, method: WriteMethod, most: f64) {
         let Column { job, rates, .. } = self.find_column(title);
-        let milliseconds = job.values.len() as f64 * 1e3 / rates.rate(&method.name());
+        let milliseconds = job.values.len() as f64 * 1e3 / rates.median_rate(&method.name());
         check_goal(
             &format!("{title}, {}, ms", method.name()),
             milliseconds,
@@ -143,7 +143,7 @@ impl<'r> Comparison<'r> {
     /// Checks how much of its rate a method keeps when it writes more rows.
     pub(crate) fn check_growth(&self, [few, many]: [&str; 2], method: WriteMethod, least: f64) {
         let [few_rate, many_rate] =
-            [few, many].map(|title| self.find_column(title).rates.rate(&method.name()));
+            [few, many].map(|title| self.find_column(title).rates.median_rate(&method.name()));
         let what = format!("{}, rate of {many} / of {few}", method.name());
         check_goal(&what, many_rate / few_rate, least..);
     }

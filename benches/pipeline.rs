@@ -119,7 +119,7 @@ impl Bench {
             self.check_counts(count - pages.len(), pages.len()).await?;
         }
         print_rates(COPIES, &[("", &self.rates)]);
-        let ratio = |method, to| self.rates.ratio(method, to);
+        let ratio = |method, to| self.rates.median_ratio(method, to);
         check_goal("run / two COPYs", ratio(FIRST, COPIES), 0.6..);
         check_goal(
             "run with nothing new / first run",
