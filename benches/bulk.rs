@@ -5,15 +5,16 @@
 //! Each measurement starts with values in memory and ends with rows that survive a crash.
 //! Statements are prepared, and executed once, before the measurement.
 
-mod bench_server;
 mod comparison;
 mod item;
 mod job;
 mod memory;
 #[path = "../tests/it/proxy.rs"]
 mod proxy;
+mod rates;
 mod releases;
 mod rows;
+mod server;
 
 use std::time::Duration;
 
@@ -21,11 +22,12 @@ use clap::Parser;
 use ocds_ingest::demo::Feed;
 use ocds_ingest::release::Release;
 
-use self::bench_server::{BenchServer, Result, check_goal};
 use self::comparison::Comparison;
 use self::item::{Change, DELETE, INSERT, Item, UPDATE, UPDATE_WHERE, UPSERT, make_items};
 use self::job::{Job, Link, WriteMethod};
+use self::rates::check_goal;
 use self::releases::Releases;
+use self::server::{BenchServer, Result};
 
 /// The numbers of small rows that are written. With `--brief`, only the numbers that have a goal
 /// are used.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::ops::RangeBounds;
 
-use crate::bench_server::{BenchServer, Rates, Result, check_goal, print_rates};
 use crate::job::{Job, Link, WriteMethod};
+use crate::rates::{Rates, check_goal, print_rates};
+use crate::server::{BenchServer, Result};
 
 /// A comparison of methods. It has a column for each number of rows or for each link.
 pub(crate) struct Comparison<'r> {

@@ -9,8 +9,8 @@ use ocds_ingest::sink::{FETCHED, TABLE};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
 
-use crate::bench_server::Result;
 use crate::rows::{Extracted, Row, Shared};
+use crate::server::Result;
 
 /// Runs two binary `COPY`s at the same time. Each of them writes half of the pages.
 pub(crate) async fn run_two_copies(database: &Database, pages: &[Extracted]) -> Result<()> {

@@ -6,8 +6,8 @@ use ocds_ingest::bulk::{
 };
 use tokio_postgres::types::Type;
 
-use crate::bench_server::Result;
 use crate::job::{Job, Value};
+use crate::server::Result;
 
 pub(crate) const SCHEMA: &str = "
     create schema bench;

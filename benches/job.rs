@@ -14,8 +14,8 @@ use tokio_postgres::Statement;
 use tokio_postgres::config::Host;
 use tokio_postgres::types::ToSql;
 
-use crate::bench_server::{BenchServer, Result};
 use crate::proxy::Proxy;
+use crate::server::{BenchServer, Result};
 
 /// The time that a loop may need. A loop writes only as many rows as fit into this time.
 const LOOP_LIMIT: Duration = Duration::from_secs(4);

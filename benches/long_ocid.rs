@@ -1,5 +1,6 @@
-//! Makes an `ocid` that only the server refuses. The `ocid` passes extraction. It is too long for
-//! the index of the key, because it can hardly be compressed.
+//! Makes an `ocid` for the releases that the benchmarks need refused. It passes extraction, but
+//! the server refuses it: it is too long for the index of the key, because it can hardly be
+//! compressed.
 
 /// The length of the `ocid` in bytes.
 const LENGTH: usize = 9_000;

@@ -5,12 +5,13 @@
 //! `--large`, the program also runs over a feed that is ten times as long. This shows that memory
 //! does not grow with the feed.
 
-mod bench_server;
 mod copies;
 mod long_ocid;
 mod memory;
 mod publisher;
+mod rates;
 mod rows;
+mod server;
 
 use std::io::Write;
 use std::path::Path;
@@ -22,10 +23,11 @@ use ocds_ingest::demo::Feed;
 use secrecy::ExposeSecret;
 use tempfile::NamedTempFile;
 
-use self::bench_server::{BenchServer, Rates, Result, check_goal, print_rates};
 use self::copies::run_two_copies;
 use self::publisher::{Publisher, Quality, publish};
+use self::rates::{Rates, check_goal, print_rates};
 use self::rows::{Extracted, SOURCE};
+use self::server::{BenchServer, Result};
 
 /// The pause between two readings of the program's memory.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(10);

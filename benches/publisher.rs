@@ -15,8 +15,8 @@ use axum::routing::get;
 use bytes::Bytes;
 use ocds_ingest::demo::Feed;
 
-use crate::bench_server::Result;
 use crate::long_ocid::make_long_ocid;
+use crate::server::Result;
 
 /// The maximum number of releases of a feed whose pages are made before the first request. The
 /// pages of a larger feed are made when they are requested.

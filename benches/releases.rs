@@ -6,9 +6,9 @@ use ocds_ingest::page::PageRecord;
 use ocds_ingest::release::Release;
 use ocds_ingest::sink::{FETCHED, FetchedReleases, Served};
 
-use crate::bench_server::Result;
 use crate::job::Job;
 use crate::rows::{Row, SOURCE, Shared};
+use crate::server::Result;
 
 /// A change of an empty table, which writes releases into it.
 pub(crate) struct Change {

@@ -9,7 +9,7 @@ use ocds_ingest::sink::FETCHED;
 use ocds_ingest::source::Source;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use crate::bench_server::Result;
+use crate::server::Result;
 
 /// The name of the source under which the rows are stored.
 pub(crate) const SOURCE: &str = "bench";

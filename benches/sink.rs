@@ -4,10 +4,11 @@
 //! Each method starts with rows in memory and ends with rows that survive a crash. The rows are
 //! in a table with the same indexes and the same compression.
 
-mod bench_server;
 mod copies;
 mod long_ocid;
+mod rates;
 mod rows;
+mod server;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,10 +22,11 @@ use ocds_ingest::ledger::{self, Counts, Lease, RunSpec};
 use ocds_ingest::sink::{FetchedReleases, Sink};
 use tokio_postgres::types::ToSql;
 
-use self::bench_server::{BenchServer, Rates, Result, check_goal, print_rates};
 use self::copies::run_two_copies;
 use self::long_ocid::make_long_ocid;
+use self::rates::{Rates, check_goal, print_rates};
 use self::rows::{Extracted, Row, SOURCE, Shared};
+use self::server::{BenchServer, Result};
 
 /// The number of releases on a page.
 const PAGE: u64 = 100;
