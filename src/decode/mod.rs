@@ -22,8 +22,8 @@ mod archive;
 mod budget;
 mod charset;
 mod envelope;
+pub(crate) mod error_response;
 pub(crate) mod file;
-pub(crate) mod refusal;
 mod split;
 
 use std::collections::HashMap;
@@ -72,7 +72,8 @@ pub fn decode(
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
-    refusal::check_type(&source.http, content_type).map_err(Undecodable::Unreadable)?;
+    error_response::check_content_type(&source.http, content_type)
+        .map_err(Undecodable::Unreadable)?;
     let read = read(body.clone(), content_type, source, limits);
     check_refusal(read, &body, source)
 }
@@ -103,7 +104,7 @@ fn check_refusal(
             Ok(decoded)
         }
         Err(Undecodable::Unreadable(message)) => {
-            let refused = refusal::refuse_body(&source.http, body);
+            let refused = error_response::find_error_in_body(&source.http, body);
             Err(Undecodable::Unreadable(refused.unwrap_or(message)))
         }
         Err(too_large) => Err(too_large),
@@ -142,7 +143,8 @@ pub(crate) fn index_text(
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Bytes, Undecodable> {
-    refusal::check_type(&source.http, content_type).map_err(Undecodable::Unreadable)?;
+    error_response::check_content_type(&source.http, content_type)
+        .map_err(Undecodable::Unreadable)?;
     let mut budget = Budget::new(limits, body.len());
     let charset = source.decode.charset;
     Ok(charset::to_utf8(body, charset, content_type, &mut budget)?)
@@ -150,7 +152,7 @@ pub(crate) fn index_text(
 
 /// Fails if the source declares that a page with this envelope is an error.
 pub(crate) fn check_envelope(source: &Source, envelope: &Value) -> Result<(), Undecodable> {
-    let refused = refusal::refuse_envelope(&source.http, envelope);
+    let refused = error_response::find_error_in_envelope(&source.http, envelope);
     refused.map_or(Ok(()), |message| Err(Undecodable::Unreadable(message)))
 }
 

@@ -18,8 +18,8 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 
 use crate::config;
+use crate::decode::error_response;
 use crate::decode::file::{FileWriter, WriteError, temporary_file_error};
-use crate::decode::refusal;
 use crate::error::{Error, Kind, Result};
 use crate::http::wire::{self, FilePart};
 use crate::http::{
@@ -164,7 +164,8 @@ impl Download<'_> {
     fn check(&self, response: &Response, here: u64) -> Result<Option<FilePart>, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
         let content_type = text_header(response, &CONTENT_TYPE);
-        refusal::check_type(self.http, content_type).map_err(|message| refused(&message))?;
+        error_response::check_content_type(self.http, content_type)
+            .map_err(|message| refused(&message))?;
         let encoding = text_header(response, &CONTENT_ENCODING).unwrap_or_default();
         let is_plain = ["", "identity"].contains(&&*encoding.to_ascii_lowercase());
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;

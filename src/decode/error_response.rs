@@ -11,7 +11,7 @@ use crate::source::Http;
 const MAX_BYTES: usize = 64 << 10;
 
 /// Fails if `http.reject_content_type` names the media type. The error is a clause.
-pub(crate) fn check_type(http: &Http, content_type: Option<&str>) -> Result<(), String> {
+pub(crate) fn check_content_type(http: &Http, content_type: Option<&str>) -> Result<(), String> {
     let media_type = content_type.and_then(|it| it.split(';').next());
     let is_refused =
         |refused: &&String| media_type.is_some_and(|it| it.trim().eq_ignore_ascii_case(refused));
@@ -23,17 +23,19 @@ pub(crate) fn check_type(http: &Http, content_type: Option<&str>) -> Result<(), 
     }
 }
 
-/// Returns a clause if the source declares that a page with this envelope is an error.
-pub(crate) fn refuse_envelope(http: &Http, envelope: &Value) -> Option<String> {
+/// Says what the error is, as a clause, if the source declares that a page with this envelope is
+/// an error.
+pub(crate) fn find_error_in_envelope(http: &Http, envelope: &Value) -> Option<String> {
     let fail_if = http.fail_if.as_ref()?;
     let message = || format!("an error by `http.fail_if`, since {fail_if}");
     fail_if.is_failure(envelope).then(message)
 }
 
-/// Returns a clause if a body is no page and the source declares that it is an error.
-pub(crate) fn refuse_body(http: &Http, body: &[u8]) -> Option<String> {
+/// Says what the error is, as a clause, if the source declares that this body is an error. The
+/// body is not a page.
+pub(crate) fn find_error_in_body(http: &Http, body: &[u8]) -> Option<String> {
     http.fail_if.as_ref()?;
     let body = body.get(..MAX_BYTES.min(body.len()))?;
     let value = serde_json::from_slice(body).ok()?;
-    refuse_envelope(http, &value)
+    find_error_in_envelope(http, &value)
 }
