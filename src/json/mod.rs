@@ -10,22 +10,23 @@
 //!    its items.
 //! 4. `salvage`: if the page is damaged, it finds the end of the damaged item, so that the other
 //!    items are not lost.
-//! 5. `stream`: a [`LongList`] divides a list that does not fit into memory. It reads one part of
+//! 5. `long_list`: a [`LongList`] divides a list that does not fit into memory. It reads one part of
 //!    the text at a time.
 
 mod cut;
 mod lenient;
 mod lists;
+mod long_list;
 mod parse_document;
 mod pointer;
 mod salvage;
 mod scan;
-mod stream;
 mod tree;
 
 pub use self::cut::{Cut, Item, Unreadable, cut};
 pub(crate) use self::lists::is_key;
 pub use self::lists::{MAX_ENVELOPE_BYTES, MAX_ITEMS};
+pub use self::long_list::{Continuation, DocumentStart, LongList, Portion, PortionLimits};
 pub(crate) use self::parse_document::{DocumentError, parse_document};
 pub(crate) use self::pointer::escape_token;
 pub use self::pointer::{ItemsAt, Pointer};
@@ -34,5 +35,4 @@ pub(crate) use self::scan::{
     Container, Loose, MAX_DIGITS, Nesting, Rules, ScanError, Scanner, Strict, Unstorable,
     count_values, is_large_number, is_white_space, skip_white_space,
 };
-pub use self::stream::{Continuation, DocumentStart, LongList, Portion, PortionLimits};
 pub(crate) use self::tree::{Members, MergedMembers, Tree};
