@@ -21,10 +21,10 @@
 mod archive;
 mod budget;
 mod charset;
+mod documents;
 mod envelope;
 pub(crate) mod error_response;
 pub(crate) mod file;
-mod split;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -284,13 +284,15 @@ impl<'a> Decoder<'a> {
             return Ok(self.add_broken(place, text, "empty".into())?);
         }
         let (documents, unreadable) = match self.source.decode.container {
-            Container::Lines => (Some(split::split_lines(&text)), None),
-            Container::Concatenated => (split::split_concatenated(&text), None),
+            Container::Lines => (Some(documents::split_lines(&text)), None),
+            Container::Concatenated => (documents::split_concatenated(&text), None),
             Container::Json => return Ok(self.add_document(text, place)?),
             Container::Auto | Container::Zip | Container::Gzip => {
                 match json::cut(&text, &self.source.items.shapes) {
                     Ok(cut) => return Ok(self.add_cut(text, place, cut)?),
-                    Err(json::Unreadable(message)) => (split::split_several(&text), Some(message)),
+                    Err(json::Unreadable(message)) => {
+                        (documents::split_several(&text), Some(message))
+                    }
                 }
             }
         };
@@ -299,7 +301,7 @@ impl<'a> Decoder<'a> {
             return Ok(self.add_broken(place, text, message)?);
         };
         let last = documents.last();
-        if is_outermost && last.is_some_and(|last| split::is_cut_short(&text, last)) {
+        if is_outermost && last.is_some_and(|last| documents::is_cut_short(&text, last)) {
             let message = "JSON that ends in the middle of its last document".into();
             return Err(Undecodable::Unreadable(message));
         }

@@ -10,8 +10,8 @@
 //!    its items.
 //! 4. `salvage`: if the page is damaged, it finds the end of the damaged item, so that the other
 //!    items are not lost.
-//! 5. `long_list`: a [`LongList`] divides a list that does not fit into memory. It reads one part of
-//!    the text at a time.
+//! 5. `long_list`: a [`LongList`] divides a list that does not fit into memory. It reads one part
+//!    of the text at a time.
 
 mod cut;
 mod lenient;

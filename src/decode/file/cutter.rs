@@ -13,12 +13,12 @@ use bytes::Bytes;
 
 use crate::config;
 use crate::decode;
+use crate::decode::documents::Lines;
 use crate::decode::file::arriving_file::FileReader;
 use crate::decode::file::large_text::{LargeText, Step};
 use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{NextText, ReadError, Text, TextPosition, Texts};
-use crate::decode::split::Lines;
 use crate::page::{MAX_KEPT_BYTES, Mark, Undecodable, copy_beginning};
 use crate::source::{Container, Source};
 

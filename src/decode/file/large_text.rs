@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use tracing::warn;
 
 use crate::config;
+use crate::decode::documents::{self, Lines, NextDocument};
 use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{ReadError, TextPosition};
-use crate::decode::split::{self, Lines, NextDocument};
 use crate::decode::{self, Decoded, check_envelope, package_version};
 use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
 use crate::page::{Mark, Part, Undecodable};
@@ -99,7 +99,7 @@ impl LargeText {
         let mut end = 0;
         loop {
             let is_first = self.documents + documents.len() == 0;
-            let next = split::next_document(text, (end, is_first), is_all, self.lines);
+            let next = documents::next_document(text, (end, is_first), is_all, self.lines);
             let NextDocument::Document(range, after) = next else {
                 return (documents, end, next);
             };

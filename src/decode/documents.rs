@@ -1,4 +1,4 @@
-//! Splits a text with several documents: JSON Lines and concatenated JSON.
+//! Finds the documents in a text that has several: JSON Lines and concatenated JSON.
 
 use std::ops::Range;
 
@@ -29,8 +29,8 @@ pub(crate) fn split_several(text: &[u8]) -> Option<Vec<Range<usize>>> {
     is_several.then_some(documents)
 }
 
-/// Returns objects and arrays that follow one another, with or without white space between them.
-/// Other text between them is returned too, as documents that cannot be read.
+/// Returns the objects and arrays that follow one another in a text, with or without white space
+/// between them. Other text between them is returned too, as documents that cannot be read.
 ///
 /// Returns `None` if a comma or a closing bracket follows a value. Then the text is one document
 /// that is cut short or damaged, and its members must not be taken for documents.
