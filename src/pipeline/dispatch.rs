@@ -23,14 +23,14 @@ use crate::extract::Extracted;
 use crate::fetch::{self, Event, Fetched, Permit};
 use crate::ledger::{Counts, End, Lease, Verdict, signed};
 use crate::page::{Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
-use crate::pipeline::commit_order::{CommitOrder, CommittingPage};
 use crate::pipeline::committed::CommittedPages;
+use crate::pipeline::unfinished_commits::{CommittingPage, UnfinishedCommits};
 use crate::pipeline::unfinished_windows::Frontier;
 use crate::pipeline::{Coverage, Progress, ReadPage, Run};
 use crate::sink::Sink;
 
 pub(super) struct Dispatch {
-    order: CommitOrder,
+    unfinished: UnfinishedCommits,
     /// True if the next run continues at the newest page.
     is_change_feed: bool,
     /// The number of pages that may still be fetched.
@@ -94,7 +94,7 @@ impl Dispatch {
         committed: Arc<CommittedPages>,
     ) -> Self {
         Self {
-            order: CommitOrder::new(
+            unfinished: UnfinishedCommits::new(
                 Frontier::new(coverage.plan.count_chains_by_start()),
                 coverage.dates.map(|stretch| stretch.to),
                 committed,
@@ -147,10 +147,10 @@ impl Dispatch {
                 },
             }
         }
-        if !self.order.is_empty() {
+        if !self.unfinished.is_empty() {
             // the end counts only if everything before it is durable
             self.done.reached = None;
-        } else if self.order.is_at_end() {
+        } else if self.unfinished.is_at_end() {
             self.done.reached = Some(RunEnd::Feed);
         }
         if self.done.error.is_none() {
@@ -194,7 +194,7 @@ impl Dispatch {
         let is_alone = self.commits.is_empty();
         let may_start = |waiting: &mut WaitingEvent| {
             let may_exceed = read_page(&waiting.event).is_some_and(has_many_rejects);
-            (is_alone || !may_exceed) && self.order.is_free(&waiting.keys)
+            (is_alone || !may_exceed) && self.unfinished.is_free(&waiting.keys)
         };
         let Some(WaitingEvent { event, keys }) = self.waiting.take_if(may_start) else {
             return;
@@ -204,7 +204,7 @@ impl Dispatch {
             Err(event) => {
                 return match event {
                     Event::Failed(error) | Event::Gone(error) => self.note_failure(error),
-                    event => self.order.add_event(event),
+                    event => self.unfinished.add_event(event),
                 };
             }
         };
@@ -228,7 +228,7 @@ impl Dispatch {
         }
         self.note_last(&record.position);
         self.done.unread_amounts += extracted.unread_amounts;
-        let sequence = self.order.begin(CommittingPage {
+        let sequence = self.unfinished.begin(CommittingPage {
             page: Some((record.chain.clone(), record.position.number)),
             keys,
             resume_at: self.resume_at(&record.position),
@@ -245,7 +245,7 @@ impl Dispatch {
     fn commit_unchanged_page(&mut self, page: UnchangedPage, permit: Permit) {
         self.note_last(&page.position);
         self.done.unchanged += 1;
-        let sequence = self.order.begin(CommittingPage {
+        let sequence = self.unfinished.begin(CommittingPage {
             page: Some((page.chain.clone(), page.position.number)),
             resume_at: self.resume_at(&page.position),
             permits: vec![permit],
@@ -260,7 +260,7 @@ impl Dispatch {
 
     fn quarantine_page(&mut self, page: UnreadablePage, permit: Permit) {
         self.done.unreadable += 1;
-        let sequence = self.order.begin(CommittingPage {
+        let sequence = self.unfinished.begin(CommittingPage {
             permits: vec![permit],
             ..CommittingPage::default()
         });
@@ -274,7 +274,7 @@ impl Dispatch {
     /// Ends the run at a page that is not stored. Some of its rejects are kept in the quarantine,
     /// but no page is recorded, so that a resumed run requests the page again.
     fn refuse_page(&mut self, record: PageRecord, extracted: Extracted, error: Error) {
-        let sequence = self.order.begin(CommittingPage::default());
+        let sequence = self.unfinished.begin(CommittingPage::default());
         let mut rejects = extracted.rejects;
         rejects.truncate(KEPT_REJECTS);
         let (sink, lease) = (Arc::clone(&self.sink), self.lease);
@@ -330,7 +330,7 @@ impl Dispatch {
                 return self.fail(Error::unexpected("commit a page").with_source(error));
             }
         };
-        self.order.finish(sequence);
+        self.unfinished.finish(sequence);
         let Some(counts) = counts else { return };
         debug!(?counts, "committed a page");
         self.done.pages += 1;

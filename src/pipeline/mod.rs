@@ -10,7 +10,6 @@
 //! Only this module knows all three stages, and it joins every task that it spawns. A run is
 //! stopped in one place, the fetch loop. The other stages end because their channels close.
 
-mod commit_order;
 mod committed;
 mod dispatch;
 mod heartbeat;
@@ -22,6 +21,7 @@ mod replay;
 mod report;
 mod secret_warning;
 mod under_lease;
+mod unfinished_commits;
 mod unfinished_windows;
 
 use std::sync::Arc;

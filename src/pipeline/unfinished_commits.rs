@@ -1,8 +1,8 @@
-//! Keeps the order in which pages become durable, whatever the order of their commits.
+//! Delays what follows from a page until every earlier page is durable too.
 //!
-//! Several pages are committed at once. A page has consequences: the watermark moves, a feed of
-//! changes continues after the page, or a chain has ended. They take effect only once everything
-//! before the page is durable too. Nothing here commits or waits.
+//! Several pages are committed at once, and their commits may end in any order. Once a page and
+//! everything before it are durable, its consequences take effect: the watermark moves, a feed of
+//! changes continues after the page, or a chain has ended. Nothing here commits or waits.
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use crate::pipeline::committed::CommittedPages;
 use crate::pipeline::unfinished_windows::Frontier;
 
 /// The pages of a run whose commits are under way, and their consequences.
-pub(super) struct CommitOrder {
+pub(super) struct UnfinishedCommits {
     frontier: Frontier,
     /// The end of the run's windows, if it has windows.
     until: Option<Timestamp>,
@@ -53,7 +53,7 @@ struct CommitEntry {
     event: Option<ChainEvent>,
 }
 
-impl CommitOrder {
+impl UnfinishedCommits {
     pub(super) fn new(
         frontier: Frontier,
         until: Option<Timestamp>,
@@ -77,7 +77,7 @@ impl CommitOrder {
     }
 
     /// Adds a page whose commit begins now. Returns the number to pass to
-    /// [`CommitOrder::finish`].
+    /// [`UnfinishedCommits::finish`].
     pub(super) fn begin(&mut self, page: CommittingPage) -> u64 {
         self.push(page, None)
     }
@@ -163,14 +163,15 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Makes the order of a run with one window for each of these starts, in seconds.
-    fn order(starts: &[i64]) -> (CommitOrder, Arc<CommittedPages>) {
+    /// Makes the unfinished commits of a run with one window for each of these starts, in seconds.
+    fn unfinished_commits(starts: &[i64]) -> (UnfinishedCommits, Arc<CommittedPages>) {
         let starts: BTreeMap<_, _> = starts.iter().map(|start| (Some(at(*start)), 1)).collect();
         let committed = Arc::new(CommittedPages::default());
         let frontier = Frontier::new(starts);
         let progress = Arc::default();
-        let order = CommitOrder::new(frontier, Some(at(100)), Arc::clone(&committed), progress);
-        (order, committed)
+        let unfinished =
+            UnfinishedCommits::new(frontier, Some(at(100)), Arc::clone(&committed), progress);
+        (unfinished, committed)
     }
 
     fn page(number: u64, keys: &[u64]) -> CommittingPage {
@@ -209,72 +210,72 @@ mod tests {
     #[test]
     fn a_page_counts_once_all_before_it_are_durable() {
         for order_of_commits in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
-            let (mut order, committed) = order(&[0]);
-            let sequences = [1, 2, 3].map(|number| order.begin(page(number, &[])));
+            let (mut unfinished, committed) = unfinished_commits(&[0]);
+            let sequences = [1, 2, 3].map(|number| unfinished.begin(page(number, &[])));
             let mut is_done = [false; 3];
             for nth in order_of_commits {
-                order.finish(sequences[nth]);
+                unfinished.finish(sequences[nth]);
                 is_done[nth] = true;
                 let in_order = is_done.iter().take_while(|is_done| **is_done).count() as u64;
                 let expected = (in_order > 0).then_some(Cursor::Number(in_order));
                 assert_eq!(reached(&committed).1, expected, "{order_of_commits:?}");
             }
-            assert!(order.is_empty());
+            assert!(unfinished.is_empty());
         }
     }
 
     #[test]
     fn the_end_of_a_window_moves_the_watermark_once_its_pages_are_durable() {
-        let (mut order, committed) = order(&[0, 10, 20]);
-        let first = order.begin(page(1, &[]));
-        order.add_event(end(0));
+        let (mut unfinished, committed) = unfinished_commits(&[0, 10, 20]);
+        let first = unfinished.begin(page(1, &[]));
+        unfinished.add_event(end(0));
         assert_eq!(reached(&committed).0, None);
-        order.finish(first);
+        unfinished.finish(first);
         assert_eq!(reached(&committed).0, Some(10));
         // the later window ends first
-        let second = order.begin(page(2, &[]));
-        order.add_event(end(20));
-        order.finish(second);
+        let second = unfinished.begin(page(2, &[]));
+        unfinished.add_event(end(20));
+        unfinished.finish(second);
         assert_eq!(reached(&committed).0, Some(10));
-        order.add_event(end(10));
+        unfinished.add_event(end(10));
         assert_eq!(reached(&committed).0, Some(100));
-        assert!(order.is_at_end());
+        assert!(unfinished.is_at_end());
     }
 
     #[test]
     fn a_split_window_is_not_at_its_end_before_both_halves_are() {
-        let (mut order, committed) = order(&[0]);
+        let (mut unfinished, committed) = unfinished_commits(&[0]);
         let (scope, middle) = (scope(0), at(5));
-        order.add_event(Event::Split { scope, middle });
-        order.add_event(end(0));
+        unfinished.add_event(Event::Split { scope, middle });
+        unfinished.add_event(end(0));
         assert_eq!(reached(&committed).0, Some(5));
-        assert!(!order.is_at_end());
-        order.add_event(end(5));
+        assert!(!unfinished.is_at_end());
+        unfinished.add_event(end(5));
         assert_eq!(reached(&committed).0, Some(100));
-        assert!(order.is_at_end());
+        assert!(unfinished.is_at_end());
     }
 
     #[test]
     fn a_chain_that_failed_holds_the_watermark() {
-        let (mut order, committed) = order(&[0, 10]);
-        order.add_event(Event::Failed(Error::new(Kind::Truncated, "status 500")));
-        order.add_event(end(10));
+        let (mut unfinished, committed) = unfinished_commits(&[0, 10]);
+        unfinished.add_event(Event::Failed(Error::new(Kind::Truncated, "status 500")));
+        unfinished.add_event(end(10));
         assert_eq!(reached(&committed).0, Some(0));
-        assert!(order.is_empty() && !order.is_at_end());
+        assert!(unfinished.is_empty() && !unfinished.is_at_end());
     }
 
     #[test]
     fn keys_are_taken_until_their_page_is_durable() {
-        let (mut order, _) = order(&[0]);
+        let (mut unfinished, _) = unfinished_commits(&[0]);
         let keys = |keys: &[u64]| keys.iter().copied().collect();
-        let blocking = order.begin(page(1, &[]));
-        let sequence = order.begin(page(2, &[7, 8]));
-        assert!(!order.is_free(&keys(&[8, 9])));
-        assert!(order.is_free(&keys(&[9])) && order.is_free(&keys(&[])));
+        let blocking = unfinished.begin(page(1, &[]));
+        let sequence = unfinished.begin(page(2, &[7, 8]));
+        assert!(!unfinished.is_free(&keys(&[8, 9])));
+        assert!(unfinished.is_free(&keys(&[9])) && unfinished.is_free(&keys(&[])));
         // this page is durable although the page before it is not
-        order.finish(sequence);
-        assert!(order.is_free(&keys(&[8])) && !order.is_empty());
-        order.finish(blocking);
-        assert!(order.is_empty());
+        unfinished.finish(sequence);
+        assert!(unfinished.is_free(&keys(&[8])) && !unfinished.is_empty());
+        unfinished.finish(blocking);
+        assert!(unfinished.is_empty());
     }
 }
