@@ -26,16 +26,16 @@ use crate::sink::lease::begin_with_lease;
 use crate::sink::{compiled, release};
 
 /// Reads the next keys from the cursor of a table.
-const NEXT_ROWS: &str = include_str!("../../sql/purge/next_rows.sql");
+const FETCH_NEXT_KEYS: &str = include_str!("../../sql/purge/fetch_next_keys.sql");
 
 // These statements open a cursor over the keys of a source's rows in a table.
-const DECLARE_COMPILED: &str = include_str!("../../sql/purge/compiled_releases.sql");
-const DECLARE_RELEASES: &str = include_str!("../../sql/purge/releases.sql");
-const DECLARE_REJECTS: &str = include_str!("../../sql/purge/rejects.sql");
-const DECLARE_RUNS: &str = include_str!("../../sql/purge/runs.sql");
-const DECLARE_PAGES: &str = include_str!("../../sql/purge/pages.sql");
-const DECLARE_REQUESTS: &str = include_str!("../../sql/purge/requests.sql");
-const DECLARE_WATERMARK: &str = include_str!("../../sql/purge/watermark.sql");
+const FIND_COMPILED: &str = include_str!("../../sql/purge/find_compiled_releases.sql");
+const FIND_RELEASES: &str = include_str!("../../sql/purge/find_releases.sql");
+const FIND_REJECTS: &str = include_str!("../../sql/purge/find_rejects.sql");
+const FIND_RUNS: &str = include_str!("../../sql/purge/find_runs.sql");
+const FIND_PAGES: &str = include_str!("../../sql/purge/find_pages.sql");
+const FIND_REQUESTS: &str = include_str!("../../sql/purge/find_requests.sql");
+const FIND_WATERMARK: &str = include_str!("../../sql/purge/find_watermark.sql");
 
 const PAGES: Plan = Plan {
     table: Table::new("ocds.page", PAGE_COLUMNS, &["run_id", "chain", "number"]),
@@ -160,13 +160,13 @@ impl Purge {
         let count_releases: AddCount = |purged, rows| purged.releases += rows;
         let count_nothing: AddCount = |_, _| ();
         let tables = [
-            (&COMPILED_RELEASES, DECLARE_COMPILED, count_releases),
-            (&RELEASES, DECLARE_RELEASES, count_releases),
-            (&REJECTS, DECLARE_REJECTS, count_rejects),
-            (&RUNS, DECLARE_RUNS, count_runs),
-            (&PAGES, DECLARE_PAGES, count_nothing),
-            (&REQUESTS, DECLARE_REQUESTS, count_nothing),
-            (&WATERMARK, DECLARE_WATERMARK, count_nothing),
+            (&COMPILED_RELEASES, FIND_COMPILED, count_releases),
+            (&RELEASES, FIND_RELEASES, count_releases),
+            (&REJECTS, FIND_REJECTS, count_rejects),
+            (&RUNS, FIND_RUNS, count_runs),
+            (&PAGES, FIND_PAGES, count_nothing),
+            (&REQUESTS, FIND_REQUESTS, count_nothing),
+            (&WATERMARK, FIND_WATERMARK, count_nothing),
         ];
         let deletions = tables
             .into_iter()
@@ -230,7 +230,7 @@ impl Purge {
             None => self.open_reader(deletion).await?,
         };
         let mut exchange = reader.new_exchange();
-        exchange.push_query(NEXT_ROWS, Vec::new());
+        exchange.push_query(FETCH_NEXT_KEYS, Vec::new());
         let rows = exchange.await_last_answer().await?.rows;
         let key = |row: &Row| (0..row.len()).map(|index| row.try_get(index)).collect();
         let keys = rows.iter().map(key).collect::<Result<_, _>>()?;
