@@ -318,7 +318,7 @@ impl ClaimAttempts<'_> {
         let RunningRun::Dead { run_id, .. } = running else {
             return Ok(running);
         };
-        let sql = include_str!("../../sql/ledger/lock_run.sql");
+        let sql = include_str!("../../sql/ledger/lock_run_to_take_over.sql");
         transaction
             .query_typed(sql, &[(&run_id, Type::INT8)])
             .await?;

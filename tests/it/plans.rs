@@ -157,7 +157,7 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
         RUNS,
     ),
     (sql!("ledger/wait_for_late_commits"), ":source", RUNS),
-    (sql!("ledger/lock_run"), ":run", 1),
+    (sql!("ledger/lock_run_to_take_over"), ":run", 1),
     (
         sql!("ledger/move_watermark"),
         ":run, 1, now(), 's', null, now(), null",
