@@ -12,8 +12,8 @@ use tracing::warn;
 use crate::config;
 use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
+use crate::ledger::begin_transaction::{LOCK_TIMEOUT, Transaction, begin_transaction};
 use crate::ledger::counts::read_requests;
-use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, begin};
 use crate::ledger::verify::{IncompleteRun, verify_ended_runs};
 use crate::ledger::{Holder, PageSet, RunKind, RunSpec};
 use crate::page::{Chain, Cursor, Position};
@@ -226,7 +226,7 @@ impl ClaimAttempts<'_> {
         &self,
         connection: &mut CloseOnDrop,
     ) -> Result<Result<(HeldRun, Option<Resume>), CurrentHolder>, tokio_postgres::Error> {
-        let transaction = begin(connection, self.database.settings()).await?;
+        let transaction = begin_transaction(connection, self.database.settings()).await?;
         let resumable = match self.find_running_run(&transaction).await? {
             RunningRun::Alive(current) => {
                 transaction.rollback().await?;

@@ -7,8 +7,8 @@ use tracing::warn;
 
 use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
+use crate::ledger::begin_transaction::{Transaction, begin_transaction, read_server_identity};
 use crate::ledger::claim::HeldRun;
-use crate::ledger::transaction::{Transaction, begin, read_server};
 use crate::ledger::verify::count_missing;
 use crate::ledger::{Lease, PageSet, WatermarkMove, signed};
 use crate::page::Cursor;
@@ -118,7 +118,7 @@ impl Holder {
         let total = self.total_requests(requests);
         let mut connection = self.connect().await?;
         let renewing = async {
-            let transaction = begin(&mut connection, self.database.settings()).await?;
+            let transaction = begin_transaction(&mut connection, self.database.settings()).await?;
             let sql = include_str!("../../sql/ledger/renew_lease.sql");
             let values: [(&(dyn ToSql + Sync), Type); 5] = [
                 (&is_same_connection, Type::BOOL),
@@ -140,12 +140,12 @@ impl Holder {
     async fn verify(&mut self, update: &RunUpdate) -> Result<()> {
         let mut connection = self.connect().await?;
         let verifying = async {
-            let transaction = begin(&mut connection, self.database.settings()).await?;
+            let transaction = begin_transaction(&mut connection, self.database.settings()).await?;
             // Hold the lease until the commit, because a process that takes the source over may
             // delete pages.
             let hold_lease = include_str!("../../sql/sink/hold_lease.sql");
             self.execute(&transaction, hold_lease, &[]).await?;
-            let server = read_server(&transaction).await?;
+            let server = read_server_identity(&transaction).await?;
             if server != self.run.server {
                 self.check_pages(&transaction, &self.run.pages).await?;
             }
@@ -210,7 +210,7 @@ impl Holder {
         pages.extend(&update.committed);
         let mut connection = self.connect().await?;
         let ending = async {
-            let transaction = begin(&mut connection, self.database.settings()).await?;
+            let transaction = begin_transaction(&mut connection, self.database.settings()).await?;
             let is_counted = end.verdict == Verdict::Complete && !pages.is_empty();
             let page_count = is_counted.then(|| signed(pages.len()));
             // The end is written before the pages are checked, because a process that has taken
@@ -243,7 +243,7 @@ impl Holder {
         };
         let mut connection = self.connect().await?;
         let ending = async {
-            let transaction = begin(&mut connection, self.database.settings()).await?;
+            let transaction = begin_transaction(&mut connection, self.database.settings()).await?;
             self.write_end(&transaction, &end, requests, None).await?;
             transaction.commit().await?;
             Ok::<_, Error>(())

@@ -10,6 +10,7 @@
 //! A function that queries the database fails if the query fails. Only further reasons are named
 //! at the function.
 
+mod begin_transaction;
 mod claim;
 mod counts;
 mod holder;
@@ -19,7 +20,6 @@ mod remembered_pages;
 mod request_log;
 mod run;
 mod status;
-mod transaction;
 mod verify;
 mod watermark;
 

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 use tracing::warn;
 
-use crate::ledger::transaction::Transaction;
+use crate::ledger::begin_transaction::Transaction;
 use crate::ledger::{PageSet, RunKind, RunSpec};
 
 /// Returns the number of pages of a set that are not in the database.

@@ -1,4 +1,4 @@
-//! Sets the time limits of the ledger's transactions, and identifies the server.
+//! Begins the transactions of the ledger with their time limits, and identifies the server.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Begins a transaction and sets its time limits. Also makes the server write the commit to disk
 /// before it replies.
-pub(super) async fn begin<'a>(
+pub(super) async fn begin_transaction<'a>(
     connection: &'a mut CloseOnDrop,
     settings: &config::Database,
 ) -> Result<Transaction<'a>, tokio_postgres::Error> {
@@ -36,8 +36,8 @@ pub(super) async fn begin<'a>(
     Ok(transaction)
 }
 
-/// Returns the start time of the server. It identifies the server.
-pub(super) async fn read_server(
+/// Returns the start time of the server, which identifies it. A restarted server has another one.
+pub(super) async fn read_server_identity(
     transaction: &Transaction<'_>,
 ) -> Result<String, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/server_start_time.sql");
