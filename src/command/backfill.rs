@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Backfill, Global};
-use crate::command::{find_source, ingest, load_config, run_stoppable};
+use crate::command::{find_source, job, load_config, run_stoppable};
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 
@@ -13,7 +13,7 @@ pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitC
         return Err(Error::config("--to-page is before --from-page"));
     }
     let mut config = load_config(global)?;
-    ingest::override_config(&options.ingest, &mut config)?;
+    job::override_config(&options.ingest, &mut config)?;
     let source = find_source(&config, &options.source)?;
     run_stoppable(&config, async |database, stop| {
         let job = match (&options.from, from_page) {
@@ -22,7 +22,7 @@ pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitC
             (None, None) => return Err(Error::config("backfill needs --from-page or --from")),
         };
         let options = &options.ingest;
-        let code = ingest::run_walk(global, options, database, source, &config, &job, stop).await?;
+        let code = job::run_job(global, options, database, source, &config, &job, stop).await?;
         Ok(ExitCode::from(code))
     })
     .await

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Check, Global};
 use crate::command::stdout::print_line;
-use crate::command::{connection_count, find_source, ingest, load_config};
+use crate::command::{connection_count, find_source, job, load_config};
 use crate::config::{self, Config};
 use crate::database::migrate::Migration;
 use crate::database::{Database, LOCAL_URL};
@@ -49,7 +49,7 @@ pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
             codes.push(print_result(name, check_page(source, &config).await));
         }
     }
-    Ok(ingest::most_urgent_code(codes))
+    Ok(job::most_urgent_code(codes))
 }
 
 fn print_result(what: &str, result: Result<String>) -> u8 {

@@ -9,7 +9,7 @@ use tracing::info;
 use crate::cli::{Global, Ingest};
 use crate::command::stdout::{print_line, print_table};
 use crate::command::table::format_number;
-use crate::command::{ingest, open_database, signal};
+use crate::command::{job, open_database, signal};
 use crate::config::Config;
 use crate::database::Database;
 use crate::demo::{Feed, Publisher};
@@ -53,7 +53,7 @@ async fn ingest_and_show(
         // the database.
         let job = Job::incremental(&source);
         let (options, database, source) = (&options, &database, &source);
-        let code = ingest::run_walk(global, options, database, source, config, &job, stop).await?;
+        let code = job::run_job(global, options, database, source, config, &job, stop).await?;
         show_quarantine(database).await?;
         show_buyers(database).await?;
         Ok::<u8, Error>(code)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use crate::cli::{Global, Load};
-use crate::command::{find_source, ingest, load_config, run_stoppable};
+use crate::command::{find_source, job, load_config, run_stoppable};
 use crate::error::{Error, Result};
 use crate::fetch::Input;
 use crate::ledger::Unfinished;
@@ -12,7 +12,7 @@ use crate::pipeline::Job;
 
 pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
     let mut config = load_config(global)?;
-    ingest::override_config(&options.ingest, &mut config)?;
+    job::override_config(&options.ingest, &mut config)?;
     let mut source = find_source(&config, &options.source)?.clone();
     let files = parse_inputs(&options.file)?;
     // A user who names a URL trusts the URL's host, so requests to this host are allowed.
@@ -24,8 +24,7 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
     }
     run_stoppable(&config, async |database, stop| {
         let options = &options.ingest;
-        let code =
-            ingest::run_walk(global, options, database, &source, &config, &job, stop).await?;
+        let code = job::run_job(global, options, database, &source, &config, &job, stop).await?;
         Ok(ExitCode::from(code))
     })
     .await

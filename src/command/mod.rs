@@ -8,7 +8,7 @@ mod check;
 #[cfg(feature = "demo")]
 mod demo;
 mod escape;
-mod ingest;
+mod job;
 mod load;
 mod metrics_file;
 mod migrate;

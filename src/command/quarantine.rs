@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli::{Global, QuarantineCommand};
 use crate::command::stdout::{print_json, print_line, print_table, print_text};
 use crate::command::table::format_number;
-use crate::command::{find_source, ingest, load_config, run_stoppable, with_database};
+use crate::command::{find_source, job, load_config, run_stoppable, with_database};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::quarantine::{self, Document, Entry};
@@ -162,7 +162,7 @@ async fn replay(
         if codes.is_empty() && !json {
             print_line("nothing to replay");
         }
-        Ok(ingest::most_urgent_code(codes))
+        Ok(job::most_urgent_code(codes))
     })
     .await
 }

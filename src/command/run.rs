@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Global, Run};
-use crate::command::{find_source, ingest, load_config, run_stoppable};
+use crate::command::{find_source, job, load_config, run_stoppable};
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
@@ -12,7 +12,7 @@ use crate::pipeline::Job;
 
 pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
     let mut config = load_config(global)?;
-    ingest::override_config(&options.ingest, &mut config)?;
+    job::override_config(&options.ingest, &mut config)?;
     let names = choose_sources(&config, &options)?;
     let mut codes = Vec::new();
     let done = run_stoppable(&config, async |database, stop| {
@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
         tracing::error!("{}", error.chain());
         codes.push(error.exit_code());
     }
-    Ok(ingest::most_urgent_code(codes))
+    Ok(job::most_urgent_code(codes))
 }
 
 /// Runs one source and returns its exit code. An error before the run starts is logged here, so
@@ -53,7 +53,7 @@ async fn run_source(
             job.spec.unfinished = Unfinished::Restart;
         }
         let options = &options.ingest;
-        ingest::run_walk(global, options, database, source, config, &job, stop).await
+        job::run_job(global, options, database, source, config, &job, stop).await
     };
     ingested.await.unwrap_or_else(|error| {
         tracing::error!(source.name = %name, "{name}: {}", error.chain());

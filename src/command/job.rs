@@ -1,5 +1,5 @@
-//! The common part of `run`, `backfill` and `load`. It runs a job, shows the progress and prints
-//! the report.
+//! Runs a job for the subcommands that load data: `run`, `backfill`, `load` and `demo`. It shows
+//! the progress and prints the report.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) fn override_config(options: &Ingest, config: &mut Config) -> Result<(
 }
 
 /// Runs a job, shows its progress, prints its report and returns the exit code.
-pub(super) async fn run_walk(
+pub(super) async fn run_job(
     global: &Global,
     options: &Ingest,
     database: &Database,
