@@ -24,13 +24,13 @@
 //! time. Such a thread waits only until the bytes of its piece have arrived.
 
 pub(crate) mod address;
+mod axis_index;
 mod chain;
 mod detail;
 mod event;
 mod fetcher;
 mod file;
 mod guard;
-mod index;
 mod index_page;
 pub(crate) mod page;
 mod page_budget;
@@ -52,10 +52,10 @@ use crate::error::Result;
 use crate::page::{Cursor, Position};
 use crate::source::{Pagination, Source};
 
+pub use self::axis_index::fetch_axes;
 pub use self::event::{Event, Fetched};
 pub use self::fetcher::Fetcher;
 pub use self::file::Input;
-pub use self::index::fetch_axes;
 pub use self::page_budget::{PageBudget, Permit};
 pub use self::plan::{BegunChains, Plan};
 pub use self::previous_run::PreviousRun;

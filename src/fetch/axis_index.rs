@@ -1,4 +1,5 @@
-//! Fetches the values of axes from an index.
+//! Fetches the values of the axes of a source. The values of an axis are declared, or an index of
+//! the publisher names them.
 
 use std::collections::{BTreeMap, HashSet};
 
