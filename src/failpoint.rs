@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-/// How long a process continues after `return(linger)`. Queued data has the time to be sent and
+/// The time for which a process continues after `return(linger)`. Queued data has the time to be sent and
 /// answered.
 const LINGER: Duration = Duration::from_millis(200);
 

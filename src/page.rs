@@ -231,7 +231,7 @@ impl Validators {
 pub struct RememberedPage {
     /// The id of the earlier run.
     pub run_id: i64,
-    /// The number of the page in the earlier run.
+    /// The number that the page had in that run.
     pub number: u64,
     /// The position of the next page. It is `None` if the page was the last one of its chain.
     pub next: Option<Position>,

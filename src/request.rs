@@ -9,14 +9,14 @@ use serde::Serialize;
 /// A request that has ended.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The number of the page that it was sent for.
+    /// The number of the page that was requested.
     pub page: u64,
     /// The number of the attempt at the page, from 1. A redirect has the number of the request
     /// that led to it.
     pub attempt: u32,
     /// The URL, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When it was sent.
+    /// The time at which the request was sent.
     pub requested_at: Timestamp,
     /// The HTTP status; `None` if no response came.
     pub status: Option<u16>,

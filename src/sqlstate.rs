@@ -7,8 +7,7 @@ use tokio_postgres::error::SqlState;
 /// The cause of a statement that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blame {
-    /// A row, which the server refuses each time. One failure of the row alone is enough to
-    /// reject it.
+    /// A row. The server refuses it each time, so it is rejected once it has failed alone.
     Row,
     /// A row, or a defect of a trigger, an extension or the server. It is the row if the server
     /// refuses that row alone twice and accepts others.
@@ -65,7 +64,8 @@ impl Blame {
         }
     }
 
-    /// Returns true if a row may be the cause.
+    /// Returns true if a row may have caused the failure, so that the other rows can be stored
+    /// without it.
     pub(crate) fn can_be_row(self) -> bool {
         matches!(self, Blame::Row | Blame::RowOrDefect | Blame::RowOrServer)
     }

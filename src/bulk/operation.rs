@@ -107,12 +107,12 @@ impl Operation {
         &self.plan.table
     }
 
-    /// Starts a binding for the columns that have one value for all rows.
+    /// Starts the [`Binding`] that fills the columns with one value for all rows.
     pub fn bind_shared<S>(&self) -> BindingBuilder<S> {
         Binding::builder(&self.shared_columns)
     }
 
-    /// Starts a binding for the columns that have a value for each row.
+    /// Starts the [`Binding`] that fills the columns with a value for each row.
     pub fn bind_row<R>(&self) -> BindingBuilder<R> {
         Binding::builder(&self.row_columns)
     }

@@ -14,8 +14,8 @@ type EncodeError = Box<dyn std::error::Error + Sync + Send>;
 type EncodeField<R> =
     Box<dyn Fn(&R, &Type, &mut BytesMut) -> Result<IsNull, EncodeError> + Send + Sync>;
 
-/// Encodes values of a type as rows. A binding is checked when it is built, before the first row
-/// exists.
+/// Says how a value of type `R` fills the columns of a row. It is checked when it is built, before
+/// the first row exists.
 pub struct Binding<R> {
     fields: Vec<(&'static Column, EncodeField<R>)>,
 }
@@ -28,8 +28,8 @@ pub struct BindingBuilder<R> {
 }
 
 impl<R> Binding<R> {
-    /// Starts a binding for a list of columns, such as the columns of an
-    /// [`Operation`](crate::bulk::Operation).
+    /// Makes a builder, to which the caller says how a value of type `R` fills each of these
+    /// columns.
     pub fn builder(columns: &[&'static Column]) -> BindingBuilder<R> {
         BindingBuilder {
             columns: columns.to_vec(),

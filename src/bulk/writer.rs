@@ -14,10 +14,10 @@ use crate::error::Result;
 /// The limits that decide when a [`Writer`] sends its rows.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterLimits {
-    /// When a table has this many rows, they are sent. The rows of the tables that were added
+    /// The number of rows of a table at which they are sent. The rows of the tables that were added
     /// before it are sent first.
     pub rows: usize,
-    /// When the rows of all tables have this many bytes, all of them are sent. The writer never
+    /// The size in bytes of the rows of all tables at which all of them are sent. The writer never
     /// holds more than this, except for one row.
     pub bytes: usize,
     /// The time after which a row should be sent. The caller sends it by calling

@@ -258,7 +258,8 @@ impl Bench<'_> {
         Rows::encode(&binding, [&self.served])
     }
 
-    /// Empties the table. If the rows will be updated, fills the table again.
+    /// Empties the benchmark's table. If `is_full` is true, then stores all rows, so that they can
+    /// be updated.
     async fn prepare_table(&self, is_full: bool) -> Result<()> {
         let connection = self.database.connection().await?;
         let sql = "truncate ocds_ingest_bench.release";

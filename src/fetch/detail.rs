@@ -414,10 +414,10 @@ fn place_of_item(fetcher: &Fetcher, item: &str) -> String {
     item.chars().take(LONGEST_PLACE).collect()
 }
 
-/// These statuses concern only the item: it does not exist or cannot be served.
+/// The statuses that concern only the item: it does not exist or cannot be served.
 const OWN_STATUSES: [u16; 5] = [400, 404, 406, 410, 422];
 
-/// These statuses concern only the item if every attempt ends in one of them.
+/// The statuses that concern only the item if every attempt ends in one of them.
 const FINAL_STATUSES: [u16; 2] = [500, 502];
 
 /// The stored place of an item has at most this many characters, because it is part of a key.

@@ -184,7 +184,7 @@ impl Plan {
         Self { begun, ..self }
     }
 
-    /// Keeps only the newest window.
+    /// Keeps only the newest time window of the feed, for a check that fetches a single page.
     #[must_use]
     pub fn keep_newest(mut self) -> Self {
         for block in &mut self.blocks {

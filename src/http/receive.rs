@@ -38,6 +38,7 @@ pub(crate) struct ArrivingBody<'a> {
     pub(crate) validators: Validators,
 }
 
+/// Receives the response to a request, and decides what to do with the body while it arrives.
 pub(crate) trait Receive: Sync {
     type Received: Send;
 

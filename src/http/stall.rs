@@ -113,7 +113,8 @@ impl Meter {
     }
 }
 
-/// Wakes the task that waits for a chunk, and records the time.
+/// Wakes the task that waits for a chunk of a body, and records the time, because the wait for the
+/// server ends then.
 struct WakeRecorder {
     woken_at: OnceLock<Instant>,
     waker: Waker,

@@ -46,7 +46,8 @@ pub(super) struct IncompleteRun {
     run_id: i64,
     kind: String,
     missing: i64,
-    /// The new watermark. It is `None` if the watermark was not set back to a date.
+    /// The date to which the watermark was set back, because of the missing pages. It is `None` if
+    /// the watermark stays, or has no date.
     reached: Option<Timestamp>,
 }
 

@@ -107,24 +107,24 @@ pub(super) const fn with_served<const N: usize>(fetched: &[&'static str]) -> [&'
     names
 }
 
-/// What all releases of a page have in common.
+/// The values that all releases of a page share.
 #[derive(Clone, Debug)]
 pub struct Served {
-    /// The source that served them.
+    /// The name of the source that served the releases.
     pub source: String,
-    /// The run that asked for the page.
+    /// The id of the run that fetched the page.
     pub run_id: i64,
-    /// The chain that the page is of.
+    /// The chain that the page belongs to.
     pub chain: String,
-    /// The page.
+    /// The number of the page.
     pub page_number: i64,
-    /// When the rows are written; no two commits of a process share one.
+    /// The time at which the rows are written; no two commits of a process share one.
     pub now: Timestamp,
-    /// When the page was fetched.
+    /// The time at which the page was fetched.
     pub fetched_at: Timestamp,
 }
 
-/// The upsert of fetched releases, or of fetched compiled releases, with its bindings.
+/// Writes the releases of a fetched page. The releases are all compiled, or none is.
 #[derive(Debug)]
 pub struct FetchedReleases {
     /// The upsert.
@@ -176,7 +176,7 @@ pub(super) struct RecoveredRelease {
     pub(super) fetched_at: Timestamp,
 }
 
-/// The upsert of replayed releases, or of replayed compiled releases, with its bindings.
+/// Writes releases that a replay has read from rejects. The releases are all compiled, or none is.
 #[derive(Debug)]
 pub(super) struct ReplayedReleases {
     pub(super) operation: Operation,

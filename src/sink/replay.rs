@@ -19,7 +19,7 @@ pub struct RetriedReject {
     pub entry: Entry,
     /// The releases that were read from the reject.
     pub releases: Vec<Release>,
-    /// The rejects for those parts of the reject that still cannot be read as releases.
+    /// The parts of the reject that still cannot be read as releases. Each is a new reject.
     pub rejects: Vec<Reject>,
 }
 

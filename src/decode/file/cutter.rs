@@ -33,6 +33,8 @@ pub(crate) enum NextPiece {
     End,
 }
 
+/// Cuts a file into pieces. Each piece has some of the file's documents, or some of the items of a
+/// large document.
 pub(crate) struct Cutter {
     source: Source,
     limits: config::Fetch,

@@ -1,4 +1,4 @@
-//! Reads the texts of a file: the file itself, or the members of its archives.
+//! Opens the texts of a file one after the other: the file itself, or the members of its archives.
 //!
 //! A text is decompressed while it is read. An archive inside another archive is written to disk
 //! if it is a zip file, because a zip file is read from its end. `fetch.max_ratio` limits how
@@ -32,6 +32,8 @@ const MAX_PACKED_BYTES: u64 = 4 << 20;
 /// The first four bytes show whether a text is an archive.
 const MAGIC_BYTES: usize = 4;
 
+/// Returns the texts of a file one after the other, decompressed. The file is one text, or each
+/// member of the archive is one.
 pub(super) struct Texts {
     file: FileReader,
     container: Container,
@@ -44,6 +46,7 @@ pub(super) struct Texts {
     decoded: Arc<AtomicU64>,
 }
 
+/// A text with one or more documents. It is read while it is decompressed.
 pub(super) struct Text {
     pub(super) reader: Box<dyn Read + Send>,
     /// The place of the text in the file, as the beginning of a JSON Pointer.

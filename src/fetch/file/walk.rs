@@ -1,4 +1,5 @@
-//! Walks along the pieces of a file.
+//! Walks along one file: opens or downloads it, cuts it into pieces, and returns each piece as a
+//! page.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -29,6 +30,7 @@ use crate::page::{Cursor, Mark, Page, Position, RememberedPage, UnchangedPage, U
 
 type Arrived = Result<Answer<()>>;
 
+/// The walk along one file, whose pieces are the pages of a chain.
 pub(crate) struct FileWalk {
     run: RunState,
     scope: Scope,
