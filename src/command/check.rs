@@ -157,7 +157,7 @@ async fn fetch_first_page(
     let dates = fetch::incremental(source, Some(now), now);
     let axes = axes.into_iter().take(1).collect();
     let start = fetch::Start {
-        plan: Plan::new(source, dates, axes, fetch::first_page(source)).keep_newest(),
+        plan: Plan::new(source, dates, axes, fetch::first_page(source)).keep_newest_window(),
         fullest: usize::MAX,
         until: None,
         max_pages: Some(1),

@@ -186,7 +186,7 @@ impl Plan {
 
     /// Keeps only the newest time window of the feed, for a check that fetches a single page.
     #[must_use]
-    pub fn keep_newest(mut self) -> Self {
+    pub fn keep_newest_window(mut self) -> Self {
         for block in &mut self.blocks {
             block.windows = block.windows.iter().max().copied().into_iter().collect();
         }
