@@ -124,7 +124,8 @@ pub struct Served {
     pub fetched_at: Timestamp,
 }
 
-/// Writes the releases of a fetched page. The releases are all compiled, or none is.
+/// The operation that stores the releases of a fetched page, and the bindings that fill its
+/// columns. The releases are all compiled, or none is.
 #[derive(Debug)]
 pub struct FetchedReleases {
     /// The upsert.
@@ -176,7 +177,8 @@ pub(super) struct RecoveredRelease {
     pub(super) fetched_at: Timestamp,
 }
 
-/// Writes releases that a replay has read from rejects. The releases are all compiled, or none is.
+/// The operation that stores releases which a replay has read from rejects, and the bindings that
+/// fill its columns. The releases are all compiled, or none is.
 #[derive(Debug)]
 pub(super) struct ReplayedReleases {
     pub(super) operation: Operation,
