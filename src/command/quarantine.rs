@@ -9,7 +9,7 @@ use crate::command::table::format_number;
 use crate::command::{find_source, job, load_config, run_stoppable, with_database};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::quarantine::{self, Document, Entry};
+use crate::ledger::quarantine::{self, Entry, RejectWithDocument};
 use crate::pipeline::{self, ReplayReport};
 use crate::release::Reason;
 
@@ -86,7 +86,7 @@ fn print_list(entries: &[Entry], json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_document(document: &Document, raw: bool) -> Result<ExitCode> {
+fn print_document(document: &RejectWithDocument, raw: bool) -> Result<ExitCode> {
     if raw {
         let mut out = std::io::stdout().lock();
         out.write_all(&document.document)
@@ -100,7 +100,7 @@ fn print_document(document: &Document, raw: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(document: &Document) {
+fn describe(document: &RejectWithDocument) {
     let entry = &document.entry;
     let or_unknown = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
     print_line(format_args!("id          {}", entry.id));

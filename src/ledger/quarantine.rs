@@ -97,7 +97,7 @@ pub struct Entry {
 
 /// A reject with its document and its resolution.
 #[derive(Clone, Debug)]
-pub struct Document {
+pub struct RejectWithDocument {
     /// The reject without its document.
     pub entry: Entry,
     /// The time and the kind of the reject's resolution. The kinds are stored, replayed and
@@ -130,7 +130,7 @@ pub async fn list(
 /// # Errors
 ///
 /// No reject has this id, or the database query fails.
-pub async fn show(database: &Database, id: i64) -> Result<Document> {
+pub async fn show(database: &Database, id: i64) -> Result<RejectWithDocument> {
     let sql = include_str!("../../sql/read/quarantine_show.sql");
     let rows = database.query(sql, &[(&id, Type::INT8)]).await?;
     let row = rows
@@ -138,7 +138,7 @@ pub async fn show(database: &Database, id: i64) -> Result<Document> {
         .ok_or_else(|| Error::config(format!("no reject has id {id}")))?;
     let resolved_at: Option<Timestamp> = row.try_get("resolved_at")?;
     let resolution: Option<String> = row.try_get("resolution")?;
-    Ok(Document {
+    Ok(RejectWithDocument {
         entry: read_entry(row)?,
         resolved: resolved_at.zip(resolution),
         document: row.try_get("document")?,

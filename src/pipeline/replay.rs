@@ -10,7 +10,7 @@ use crate::decode::{Decoded, decode};
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
 use crate::fetch::Fetcher;
-use crate::ledger::quarantine::{self, Document};
+use crate::ledger::quarantine::{self, RejectWithDocument};
 use crate::ledger::{Counts, Holder, Lease, RunKind, RunSpec, Unfinished};
 use crate::page::Undecodable;
 use crate::pipeline::{MAX_LOSSES, report, server_changed_error, under_lease};
@@ -139,7 +139,7 @@ async fn read_rejects(
     let Config { fetch, sink, .. } = config;
     while tried.len() < sink.batch_size && bytes < sink.batch_bytes {
         let Some(id) = ids.next() else { break };
-        let Document {
+        let RejectWithDocument {
             entry, document, ..
         } = quarantine::show(database, id).await?;
         bytes += document.len();
