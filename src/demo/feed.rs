@@ -153,7 +153,7 @@ impl Defect {
                 format!("{title}, corrected")
             }),
             Defect::LongOcid => rewrite(&sound, &["\"ocid\":\"ocds-demo00-"], "\"", |_| {
-                noise(9_000, number)
+                make_incompressible_text(9_000, number)
             }),
         }
     }
@@ -172,7 +172,7 @@ fn rewrite(text: &str, marks: &[&str], end: &str, edit: impl FnOnce(&str) -> Str
 }
 
 /// Returns letters and digits that cannot be compressed much.
-fn noise(length: usize, seed: u64) -> String {
+fn make_incompressible_text(length: usize, seed: u64) -> String {
     const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-.";
     let mut dice = Dice(seed);
     (0..length)

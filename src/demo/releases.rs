@@ -195,9 +195,9 @@ const VALUES: &[(&str, MakeValue)] = &[
     ("day", |it| Day(it.dice.below(400))),
     ("item", |it| Each(0..it.items.len())),
     ("entry", |it| Digits(it.entry as u64 + 1, 1)),
-    ("product", |it| Choice(it.product())),
-    ("code", |it| Choice(it.product())),
-    ("unit", |it| Choice(it.product())),
+    ("product", |it| Choice(it.product_number())),
+    ("code", |it| Choice(it.product_number())),
+    ("unit", |it| Choice(it.product_number())),
     ("quantity", |it| Digits(it.items[it.entry].quantity, 1)),
     ("price", |it| Money(it.items[it.entry].price)),
     ("award", |it| Each(0..it.stage)),
@@ -316,8 +316,8 @@ impl<'t> Release<'t> {
             Digits(number, width) => write!(self.text, "{number:0width$}"),
             Hex(number, width) => write!(self.text, "{number:0width$x}"),
             Money(cents) => write!(self.text, "{}.{:02}", cents / 100, cents % 100),
-            Time(days) => write!(self.text, "{}", self.after(days)),
-            Day(days) => write!(self.text, "{}", self.after(days).date()),
+            Time(days) => write!(self.text, "{}", self.date_after(days)),
+            Day(days) => write!(self.text, "{}", self.date_after(days).date()),
             Nothing => return,
         };
         written.expect("a String accepts all text");
@@ -334,11 +334,11 @@ impl<'t> Release<'t> {
         (self.entry, self.hash) = outer;
     }
 
-    fn after(&self, days: u64) -> DateTime {
+    fn date_after(&self, days: u64) -> DateTime {
         self.opened + Span::new().days(days.cast_signed())
     }
 
-    fn product(&self) -> usize {
+    fn product_number(&self) -> usize {
         self.subject * 4 + self.items[self.entry].product
     }
 
@@ -377,14 +377,14 @@ mod tests {
 
     use super::*;
 
-    fn parsed(number: u64) -> Value {
+    fn parse_release(number: u64) -> Value {
         serde_json::from_str(&release(number)).unwrap_or_else(|e| panic!("release {number}: {e}"))
     }
 
     #[test]
     fn every_release_is_json_with_the_fields_that_are_indexed() {
         for number in 0..2_000 {
-            let value = parsed(number);
+            let value = parse_release(number);
             for pointer in [
                 "/ocid",
                 "/id",
@@ -417,7 +417,7 @@ mod tests {
     fn two_releases_speak_of_one_process_and_no_key_comes_twice() {
         let mut keys = BTreeSet::new();
         for number in (0..2_000).step_by(2) {
-            let (tender, award) = (parsed(number), parsed(number + 1));
+            let (tender, award) = (parse_release(number), parse_release(number + 1));
             for pointer in ["/ocid", "/buyer", "/tender/title", "/tender/items"] {
                 assert_eq!(tender.pointer(pointer), award.pointer(pointer), "{number}");
             }
