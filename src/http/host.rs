@@ -21,7 +21,7 @@ pub(super) struct Hosts {
     /// The source's URL with its secrets filled in; placeholders that differ from page to page
     /// are empty. If the whole URL comes from an axis, this is the URL of the axis's index or the
     /// axis's first value. Its host is the source's own host.
-    home: Url,
+    own_url: Url,
     allowed: Vec<String>,
     /// The origins that the source's own URLs write out. They may be requested like allowed
     /// hosts, but get no secret.
@@ -32,21 +32,21 @@ impl Hosts {
     /// Collects the hosts of a source. `reveal` fills in the secrets of a template.
     pub(super) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
         Ok(Self {
-            home: parse_home(source, reveal)?,
+            own_url: parse_own_url(source, reveal)?,
             allowed: source.http.allow_hosts.clone(),
             declared: source.declared_origins(),
         })
     }
 
-    pub(super) fn home(&self) -> &Url {
-        &self.home
+    pub(super) fn own_url(&self) -> &Url {
+        &self.own_url
     }
 
     /// Returns true if the URL is on the source's own host, which may get secrets. Name and port
     /// must be equal, and the URL must be encrypted if the source's URL is.
     pub(super) fn is_home(&self, url: &Url) -> bool {
-        let home = self.home();
-        is_same_host(home, url) && !is_downgrade(home, url)
+        let own_url = self.own_url();
+        is_same_host(own_url, url) && !is_downgrade(own_url, url)
     }
 
     /// Permits a URL on an allowed host other than the source's own, and removes the user and the
@@ -72,23 +72,23 @@ impl Hosts {
         let is_encrypted = |declared| is_same_host(declared, url) && is_downgrade(declared, url);
         let is_declared_encrypted =
             !self.is_declared(url) && self.declared.iter().any(is_encrypted);
-        if is_encrypted(self.home()) || is_declared_encrypted {
+        if is_encrypted(self.own_url()) || is_declared_encrypted {
             // cannot fail between http and https
             let _ = url.set_scheme("https");
         }
     }
 
     pub(super) fn set_user(&self, url: &mut Url) {
-        let home = self.home();
+        let own_url = self.own_url();
         // neither fails for http and https
-        let _ = url.set_username(home.username());
-        let _ = url.set_password(home.password());
+        let _ = url.set_username(own_url.username());
+        let _ = url.set_password(own_url.password());
     }
 
     /// Returns true if the host is allowed only by `*`, which stands for any host of the public
     /// internet.
     pub(super) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
-        !is_same_host(self.home(), url) && !self.is_named(url) && !self.is_declared(url)
+        !is_same_host(self.own_url(), url) && !self.is_named(url) && !self.is_declared(url)
     }
 
     /// Removes the user and the password from a URL that is stored or shown. On hosts that the
@@ -111,7 +111,7 @@ impl Hosts {
     fn is_allowed(&self, url: &Url) -> bool {
         // a wildcard does not allow another port of the source's own host, because that name may
         // lead to this machine
-        let is_elsewhere = url.host_str() != self.home().host_str();
+        let is_elsewhere = url.host_str() != self.own_url().host_str();
         let is_by_wildcard = self.has_wildcard() && is_elsewhere && can_be_public(url);
         self.is_named(url) || self.is_declared(url) || is_by_wildcard
     }
@@ -148,14 +148,14 @@ impl Hosts {
 
 /// Returns the URL whose host is the source's own host. It is the source's URL or, if that URL
 /// comes from an axis, the URL of the axis's index or the axis's first value.
-fn parse_home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
+fn parse_own_url(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
     let key = format!("key `sources.{}.url`", source.name);
     let revealed = reveal(&source.url);
     if has_unclear_userinfo(&revealed) {
         return Err(Error::config(format!("{key}: {ENCODING_ADVICE}")));
     }
-    let home = match Url::parse(&revealed) {
-        Ok(home) => home,
+    let own_url = match Url::parse(&revealed) {
+        Ok(own_url) => own_url,
         Err(error) => {
             let begins_with = |name: &str| {
                 let text = source.url.as_str();
@@ -172,10 +172,10 @@ fn parse_home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<U
             url.ok_or_else(|| Error::config(format!("{key}: is not a URL")).with_source(error))?
         }
     };
-    if !is_http(&home) {
+    if !is_http(&own_url) {
         return Err(Error::config(format!("{key}: is not http or https")));
     }
-    Ok(home)
+    Ok(own_url)
 }
 
 pub(super) fn is_http(url: &Url) -> bool {

@@ -67,7 +67,7 @@ pub(super) fn build_client(
     };
     // A small machine may have no root certificates. Then no server can be verified, but a feed
     // in clear text, such as the demonstration's, needs no certificate.
-    if policy.home().scheme() == "http"
+    if policy.own_url().scheme() == "http"
         && let Ok(client) = builder().tls_certs_only([]).build()
     {
         return Ok(client);

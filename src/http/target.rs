@@ -62,12 +62,12 @@ impl TargetPolicy {
             template.render(&nothing, place, |name| secrets.value(name).to_owned())
         };
         let hosts = Hosts::new(source, &|template| reveal(template, Escaping::Url))?;
-        let home = hosts.home();
-        if home.password().is_some() || !home.username().is_empty() {
+        let own_url = hosts.own_url();
+        if own_url.password().is_some() || !own_url.username().is_empty() {
             // the user and the password become a header, and a page may show the headers of its
             // request
-            let password = percent_decode(home.password().unwrap_or_default());
-            let sent = basic_credentials(&percent_decode(home.username()), &password);
+            let password = percent_decode(own_url.password().unwrap_or_default());
+            let sent = basic_credentials(&percent_decode(own_url.username()), &password);
             secrets.redactor().add_token(sent);
         }
         let credentials = source
@@ -82,8 +82,8 @@ impl TargetPolicy {
         })
     }
 
-    pub(crate) fn home(&self) -> &Url {
-        self.hosts.home()
+    pub(crate) fn own_url(&self) -> &Url {
+        self.hosts.own_url()
     }
 
     /// Returns the value of an environment variable that the source declares.

@@ -133,7 +133,7 @@ impl<'a> Addresses<'a> {
         } = self.source;
         let joined = self
             .policy
-            .home()
+            .own_url()
             .join(&values.render(template, Escaping::Url));
         let mut url = joined.map_err(|e| link_error("its URL is none").with_source(e))?;
         url.set_fragment(None);

@@ -191,9 +191,9 @@ fn any_host_is_one_that_may_be_public() {
             is_by_wildcard,
             "{host}"
         );
-        let home = Url::parse("http://10.1.1.1:8080/").unwrap();
+        let own_url = Url::parse("http://10.1.1.1:8080/").unwrap();
         assert_eq!(
-            policy.permit_redirect(&home, url).is_ok(),
+            policy.permit_redirect(&own_url, url).is_ok(),
             is_asked,
             "{host}"
         );
@@ -220,7 +220,7 @@ fn hosts_that_the_source_writes_out_are_allowed_and_sent_no_secret() {
         each = "/*"
     "#,
     );
-    let home = Url::parse("https://feed.example/").unwrap();
+    let own_url = Url::parse("https://feed.example/").unwrap();
     for (url, asked) in [
         ("https://www.example/2", Some("https://www.example/2")),
         (
@@ -244,7 +244,7 @@ fn hosts_that_the_source_writes_out_are_allowed_and_sent_no_secret() {
             |url: &Url| policy.hosts.is_home(url) || policy.hosts.is_allowed_by_wildcard(url);
         assert!(!linked.as_ref().is_some_and(is_special), "{url}");
         let served = url.replace("{env.KEY}", "s3cr%26t");
-        let redirected = policy.permit_redirect(&home, Url::parse(&served).unwrap());
+        let redirected = policy.permit_redirect(&own_url, Url::parse(&served).unwrap());
         let is_downgrade = url.starts_with("http:");
         assert_eq!(
             redirected.is_ok(),
@@ -287,7 +287,7 @@ fn who_asks_is_what_the_source_says() {
         http = { allow_hosts = ["files.example"] }
     "#,
     );
-    let home = Url::parse("http://feed.example/").unwrap();
+    let own_url = Url::parse("http://feed.example/").unwrap();
     for (url, asked) in [
         ("http://feed.example/2", "http://us:ours@feed.example/2"),
         (
@@ -298,7 +298,7 @@ fn who_asks_is_what_the_source_says() {
     ] {
         let by_link = policy.permit_link(url).unwrap();
         assert_eq!(by_link.as_str(), asked);
-        let redirected = policy.permit_redirect(&home, Url::parse(url).unwrap());
+        let redirected = policy.permit_redirect(&own_url, Url::parse(url).unwrap());
         assert_eq!(redirected.unwrap().as_str(), asked);
     }
 }
@@ -401,12 +401,12 @@ fn a_secret_in_the_name_of_a_host_is_neither_shown_nor_looked_up() {
         http = { allow_hosts = ["*", "files.k3y-7a7b7c.example"] }
     "#;
     let policy = policy_by(table, "K3y-7a7b7c");
-    let home = Url::parse("https://feed.example/").unwrap();
+    let own_url = Url::parse("https://feed.example/").unwrap();
     let other = "https://k3y-7A7B7C.evil.example/x?y";
     let stored = policy.redact_link(other);
     assert_eq!(stored, "https://host-with-a-secret.invalid/");
     let linked = policy.permit_link(&stored).err().unwrap();
-    let redirected = policy.permit_redirect(&home, Url::parse(other).unwrap());
+    let redirected = policy.permit_redirect(&own_url, Url::parse(other).unwrap());
     let redirected = redirected.unwrap_err();
     assert_eq!(
         redirected.to_string(),
