@@ -24,7 +24,6 @@ pub(crate) enum Blame {
 }
 
 impl Blame {
-    /// Returns the cause for an SQLSTATE.
     pub(crate) fn from_sqlstate(state: &SqlState) -> Self {
         let code = state.code();
         match code {

@@ -261,7 +261,6 @@ impl Rows {
         self.field_count == columns.len() || self.is_empty()
     }
 
-    /// Returns the bytes of the rows in a range.
     pub(super) fn slice(&self, range: &Range<usize>) -> &[u8] {
         &self.bytes[self.row_start(range.start)..self.row_start(range.end)]
     }

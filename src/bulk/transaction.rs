@@ -361,7 +361,6 @@ impl<'a> Exchange<'a> {
         });
     }
 
-    /// Adds the statement that commits the transaction.
     pub(crate) fn push_commit(&mut self) {
         let connection = self.transaction.connection();
         self.push(async move {

@@ -45,11 +45,9 @@ pub struct Writer<'w> {
     limits: WriterLimits,
     /// The time at which the oldest buffered row was added.
     oldest: Option<Instant>,
-    /// The number of rows that the writer holds.
     buffered: usize,
 }
 
-/// Says where a writer sends its rows.
 enum Target<'w> {
     /// The rows are sent in an open transaction, which the caller commits.
     Transaction(&'w mut Transaction),

@@ -222,7 +222,6 @@ impl Database {
         &self.shared.settings
     }
 
-    /// Returns the time limit for the reply to a statement.
     pub(crate) fn reply_limit(&self) -> Duration {
         reply_limit(&self.shared.settings)
     }

@@ -64,7 +64,6 @@ enum Verification {
     ChainAndName,
 }
 
-/// The TLS options of a database URL.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsOptions {
     pub(super) mode: SslMode,

@@ -75,7 +75,6 @@ const OPTIONS: [(&str, Option<&str>); 23] = [
     ("tcp_user_timeout", None),
 ];
 
-/// The names and values of a URL's options.
 type Options = BTreeMap<&'static str, String>;
 
 impl Address {

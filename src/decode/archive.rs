@@ -72,7 +72,6 @@ pub(crate) struct Member {
     entry: ZipFileEntry<'static>,
 }
 
-/// The reason why an archive cannot be opened.
 #[derive(Debug)]
 pub(crate) enum ArchiveError {
     /// The file is no readable archive. The text is a clause that says what the file is.

@@ -150,7 +150,6 @@ pub(crate) fn index_text(
     Ok(charset::to_utf8(body, charset, content_type, &mut budget)?)
 }
 
-/// Fails if the source declares that a page with this envelope is an error.
 pub(crate) fn check_envelope(source: &Source, envelope: &Value) -> Result<(), Undecodable> {
     let refused = error_response::find_error_in_envelope(&source.http, envelope);
     refused.map_or(Ok(()), |message| Err(Undecodable::Unreadable(message)))

@@ -31,7 +31,6 @@ const PRICES: [[u64; 6]; 5] = [
     [900, 190_000_000, 5_500, 310_000, 16_000, 12_400],
 ];
 
-/// Returns the release with this number.
 pub(super) fn release(number: u64) -> String {
     let mut text = String::with_capacity(8 << 10);
     write_release(number, &mut text);

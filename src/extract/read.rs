@@ -203,7 +203,6 @@ fn is_link(item: &[u8]) -> bool {
     walked.is_ok() && has_url && !has_more
 }
 
-/// The reason why an item is refused.
 #[derive(Debug)]
 pub(super) struct Refusal {
     reason: Reason,

@@ -48,7 +48,6 @@ pub(super) fn repair(text: &[u8], requested: &[Repair]) -> Option<Repaired> {
     })
 }
 
-/// The state of one pass over a text.
 struct Repairer<'t> {
     text: &'t [u8],
     at: usize,

@@ -18,7 +18,6 @@ use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_
 use crate::release::{Reason, Reject, Release};
 use crate::source;
 
-/// The state of unpacking the items of one page.
 pub(super) struct Unpacker<'o> {
     options: &'o Options,
     /// The number of items by which the page may still grow when items are found within other
@@ -31,7 +30,6 @@ pub(super) struct Unpacker<'o> {
 }
 
 impl<'o> Unpacker<'o> {
-    /// Starts to unpack a page that has `items` items.
     pub(super) fn new(options: &'o Options, items: usize) -> Self {
         Self {
             options,
@@ -45,7 +43,6 @@ impl<'o> Unpacker<'o> {
         self.extracted
     }
 
-    /// Sets the URL from which the next items were served.
     pub(super) fn set_url(&mut self, url: Option<&Arc<str>>) {
         self.url = url.cloned();
     }
@@ -341,7 +338,6 @@ impl Record {
 }
 
 impl Item {
-    /// Returns the release at a position in this record.
     fn release_at(&self, (range, depth): Span, pointer: &str) -> Self {
         Self {
             pointer: [&*self.pointer, pointer].concat(),

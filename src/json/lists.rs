@@ -59,7 +59,6 @@ pub(super) enum ListScanError {
 }
 
 impl ListScanError {
-    /// Returns true if the scan failed because the body ended too early.
     pub(super) fn is_unexpected_end(&self) -> bool {
         matches!(self, ListScanError::Scan(error) if error.kind == ScanErrorKind::UnexpectedEnd)
     }

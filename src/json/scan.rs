@@ -78,7 +78,6 @@ impl<'b, R: Rules> Scanner<'b, R> {
         self.at
     }
 
-    /// Returns true if the scanner has met white space between tokens.
     pub(crate) fn has_passed_white_space(&self) -> bool {
         self.has_passed_white_space
     }
@@ -116,7 +115,6 @@ impl<'b, R: Rules> Scanner<'b, R> {
         }
     }
 
-    /// Moves past one byte.
     #[inline]
     pub(crate) fn advance(&mut self) {
         self.at += 1;

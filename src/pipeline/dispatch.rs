@@ -45,7 +45,6 @@ pub(super) struct Dispatch {
     until: Option<u64>,
     hasher: RandomState,
     commits: JoinSet<(u64, Result<Option<Counts>>)>,
-    /// An event that no worker has taken yet.
     waiting: Option<WaitingEvent>,
     done: DispatchResult,
 }

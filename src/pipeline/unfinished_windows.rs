@@ -20,7 +20,6 @@ pub(super) struct Frontier {
 }
 
 impl Frontier {
-    /// Makes the frontier of chains that have not begun.
     pub(super) fn new(starts: BTreeMap<Option<Timestamp>, usize>) -> Self {
         Self {
             walking: starts.values().sum(),

@@ -120,7 +120,6 @@ pub(super) fn reject_refused(release: &Release, failure: &Failure) -> Reject {
     }
 }
 
-/// The values of a row of `ocds.quarantine`.
 #[derive(Clone, Debug)]
 pub(super) struct RejectRow {
     document_hash: blake3::Hash,

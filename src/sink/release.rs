@@ -223,7 +223,6 @@ fn bind_origin<S>(bind: BindingBuilder<S>, plan: &Plan) -> BindingBuilder<S> {
     }
 }
 
-/// Binds the columns that the release itself fills.
 fn bind_release<R>(
     bind: BindingBuilder<R>,
     plan: &Plan,

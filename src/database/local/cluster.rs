@@ -266,7 +266,6 @@ impl Cluster {
         )))
     }
 
-    /// Stops the server, and waits until it has stopped.
     pub(super) async fn stop(&self, mode: StopMode) -> Result<()> {
         // Without this check, `pg_ctl` would wait for a killed process that is still in the
         // process table.

@@ -86,7 +86,6 @@ impl Directory {
         Ok(())
     }
 
-    /// Allows only the owner to enter the directory.
     pub(super) fn make_private(&self) -> Result<()> {
         rustix::fs::fchmod(&self.descriptor, PRIVATE)
             .map_err(|e| path_error("close", &self.path, e.into()))
@@ -201,7 +200,6 @@ impl Directory {
         Ok(rustix::fs::renameat(descriptor, from, descriptor, to)?)
     }
 
-    /// Removes an entry that is not a directory.
     pub(super) fn remove_file(&self, name: &str) -> Result<()> {
         rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty())
             .map_err(|e| path_error("remove", &self.path.join(name), e.into()))

@@ -79,7 +79,6 @@ impl Owner {
         self.run_on_path("rm", &["-rf"], directory).await
     }
 
-    /// Runs a program on a path with this owner's rights.
     async fn run_on_path(self, program: &str, options: &[&str], path: &Path) -> Result<()> {
         let mut command = self.new_command(program);
         command.args(options).arg("--").arg(path);

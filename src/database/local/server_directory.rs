@@ -120,7 +120,6 @@ impl ServerDirectory {
         self.path().join("data")
     }
 
-    /// Opens the cluster's directory. Returns `None` if it does not exist.
     pub(super) fn open_data_directory(&self) -> Result<Option<Directory>> {
         self.entries.open_directory("data")
     }

@@ -195,7 +195,6 @@ impl Texts {
         }
     }
 
-    /// Reads the first bytes of the file, and detects whether it is an archive.
     fn detect_archive(&self) -> Result<Option<Archive>, ReadError> {
         let (magic, _) = peek(self.file.without_counting()).map_err(|e| file_error(&e))?;
         Archive::detect_body(&magic, self.container).map_err(|what| ReadError::Damaged(what.into()))
