@@ -45,7 +45,7 @@ pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
         let (end, read) = match container_end(text, at) {
             Ok(end) => (end, end),
             // an unfinished value at the end of the text may be a document that was cut off
-            Err(error) if budget == 0 || is_end(&error) => (text.len(), error.at),
+            Err(error) if budget == 0 || error.is_unexpected_end() => (text.len(), error.at),
             Err(error) => (next_line_of_json(text, at), error.at),
         };
         budget = budget.saturating_sub(read - at);
@@ -97,7 +97,7 @@ pub(crate) fn next_document(
         return NextDocument::Rest;
     }
     let found = container_end(text, start);
-    let is_open = found.is_err_and(|error| is_end(&error));
+    let is_open = found.is_err_and(|error| error.is_unexpected_end());
     let line = || match memchr::memchr(b'\n', &text[start..]) {
         Some(length) => {
             let end = start + length + 1;
@@ -134,12 +134,8 @@ fn is_document_end(text: &[u8], at: usize) -> bool {
 pub(crate) fn is_cut_short(text: &[u8], last: &Range<usize>) -> bool {
     let is_line = memchr::memchr(b'\n', &text[last.clone()]).is_none();
     let has_end = text[last.end..].contains(&b'\n');
-    let is_open = container_end(text, last.start).is_err_and(|error| is_end(&error));
+    let is_open = container_end(text, last.start).is_err_and(|error| error.is_unexpected_end());
     is_open && !(is_line && has_end)
-}
-
-fn is_end(error: &ScanError) -> bool {
-    *error == ScanError::unexpected_end(error.at)
 }
 
 fn container_end(text: &[u8], start: usize) -> Result<usize, ScanError> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::json::escape_token;
 use crate::json::lenient::parse_leniently;
-use crate::json::scan::{Container, Loose, ScanError, ScanErrorKind, Scanner};
+use crate::json::scan::{Container, Loose, ScanError, Scanner};
 
 /// The upper limit of `fetch.max_items`. The position of an item needs 32 bytes of memory, so
 /// without a limit a body such as `[0,0,0…` would need sixteen times its size.
@@ -60,7 +60,7 @@ pub(super) enum ListScanError {
 
 impl ListScanError {
     pub(super) fn is_unexpected_end(&self) -> bool {
-        matches!(self, ListScanError::Scan(error) if error.kind == ScanErrorKind::UnexpectedEnd)
+        matches!(self, ListScanError::Scan(error) if error.is_unexpected_end())
     }
 }
 

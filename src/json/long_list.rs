@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::lists::{ItemSpan, ListScan, ListScanError, parse_envelope};
 use super::salvage;
-use super::scan::{Loose, ScanError, ScanErrorKind, Scanner, is_white_space};
+use super::scan::{Loose, ScanError, Scanner, is_white_space};
 use crate::json::{Item, ItemsAt};
 
 /// A list that is read window by window.
@@ -225,7 +225,7 @@ impl PortionCutter<'_> {
                 self.spans.push(span);
                 None
             }
-            Err(error) if error.kind == ScanErrorKind::UnexpectedEnd && !self.is_all => {
+            Err(error) if error.is_unexpected_end() && !self.is_all => {
                 Some(self.require_more_text())
             }
             Err(error) => self.cut_damaged_item(error),
@@ -282,9 +282,7 @@ impl PortionCutter<'_> {
                 self.at = at;
                 None
             }
-            None if self.is_all && error.kind == ScanErrorKind::UnexpectedEnd => {
-                Some(self.require_more_text())
-            }
+            None if self.is_all && error.is_unexpected_end() => Some(self.require_more_text()),
             None if self.is_all => Some(Continuation::Broken(format!(
                 "not JSON from byte {} of its items on, where {}",
                 error.at,

@@ -22,9 +22,7 @@
 use std::ops::Range;
 
 use super::lists::{ItemList, ItemSpan, ListScan, MAX_ITEMS, is_key, parse_envelope};
-use super::scan::{
-    Container, Loose, Nesting, Rules, ScanError, ScanErrorKind, Scanner, is_white_space,
-};
+use super::scan::{Container, Loose, Nesting, Rules, ScanError, Scanner, is_white_space};
 
 /// The maximum number of times that a body may be read to salvage its items. [`FREE_BYTES`] may
 /// be read in addition. A page with a defect in each item needs about five times.
@@ -223,7 +221,7 @@ impl Salvage<'_, '_> {
                 self.has_met_end |= end == self.body.len();
                 *first == b'{' || matches!(self.body.get(end), None | Some(b',' | b']'))
             }
-            Err(error) => error.kind == ScanErrorKind::UnexpectedEnd,
+            Err(error) => error.is_unexpected_end(),
         };
         if is_whole {
             return Ok(true);
@@ -260,7 +258,7 @@ impl Salvage<'_, '_> {
             has_ocid |= is_key(&body[key], "ocid");
             scanner.skip_value().map(drop)
         });
-        self.has_met_end |= result.is_err_and(|error| error.kind == ScanErrorKind::UnexpectedEnd);
+        self.has_met_end |= result.is_err_and(|error| error.is_unexpected_end());
         let end = result.map_or_else(|error| error.at, |()| scanner.position());
         self.spend_budget(end - start)?;
         Ok(has_ocid)
@@ -271,7 +269,7 @@ impl Salvage<'_, '_> {
     fn salvage_damaged(&mut self, item: &ScannedItem) -> Result<Following, SalvageError> {
         let damage = item.end.unwrap_or_else(|error| error.at);
         let mut is_open = item.end.map_or_else(
-            |error| error.kind == ScanErrorKind::UnexpectedEnd,
+            |error| error.is_unexpected_end(),
             |end| self.skip(end, is_white_space) == self.body.len(),
         );
         let mut own_end = None;
@@ -373,7 +371,7 @@ impl Salvage<'_, '_> {
             scanner.skip_value().map(|value| depth = value)
         };
         let end = result.map(|()| scanner.position());
-        self.has_met_end |= end.is_err_and(|error| error.kind == ScanErrorKind::UnexpectedEnd);
+        self.has_met_end |= end.is_err_and(|error| error.is_unexpected_end());
         self.spend_budget(end.unwrap_or_else(|error| error.at) - start)?;
         Ok(ScannedItem {
             start,

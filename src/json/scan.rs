@@ -36,6 +36,10 @@ impl ScanError {
         Self { at, kind }
     }
 
+    pub(crate) fn is_unexpected_end(&self) -> bool {
+        self.kind == ScanErrorKind::UnexpectedEnd
+    }
+
     /// Returns the reason as a clause for a message.
     pub(crate) fn reason(&self) -> &'static str {
         match self.kind {
