@@ -256,17 +256,10 @@ fn describe_damage(text: &[u8], shapes: &[ItemsAt]) -> String {
 /// them.
 fn find_version(envelope: &Value, list: &LongList) -> Value {
     let version = package_version(envelope, Some(list.pointer()));
-    let package = list
-        .pointer()
-        .rsplit_once('/')
-        .map_or("", |(place, _)| place);
-    let says = |version: &Value| {
-        version
-            .pointer(package)
-            .and_then(|it| it.get("version"))
-            .is_some()
-    };
-    Some(version)
-        .filter(says)
-        .unwrap_or_else(|| Value::Object(Map::new()))
+    let (package, _name) = list.pointer().rsplit_once('/').unwrap_or_default();
+    let package = version.pointer(package);
+    match package.is_some_and(|package| package.get("version").is_some()) {
+        true => version,
+        false => Value::Object(Map::new()),
+    }
 }
