@@ -225,10 +225,8 @@ impl<'a> PageCommit<'a> {
                 source == self.served.source && hash == releases[index].content_hash;
         }
         let changed = releases.into_iter().zip(is_stored);
-        Ok(changed
-            .filter(|(_, is_stored)| !is_stored)
-            .map(|(release, _)| release)
-            .collect())
+        let changed = changed.filter_map(|(release, is_stored)| (!is_stored).then_some(release));
+        Ok(changed.collect())
     }
 
     fn count_outcomes(&self, written: &Report, refused: &[Reject]) -> Counts {
