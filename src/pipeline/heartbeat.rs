@@ -64,10 +64,8 @@ impl Heartbeat {
         {
             let update = self.position.take_update(&self.fetcher);
             let renewal = self.holder.send_heartbeat(&update);
-            let Err(error) = wait_for_reply(self.reply_timeout, renewal)
-                .await
-                .and_then(|it| it)
-            else {
+            let renewed = wait_for_reply(self.reply_timeout, renewal).await;
+            let Err(error) = renewed.and_then(|renewed| renewed) else {
                 next = self.every;
                 continue;
             };
@@ -107,10 +105,8 @@ impl Heartbeat {
             _ => {}
         }
         let forgetting = holder.delete_old_runs(config.ledger.keep_runs);
-        let forgotten = wait_for_reply(self.reply_timeout, forgetting)
-            .await
-            .and_then(|it| it);
-        if let (Ok(()), Err(error)) = (&ended, forgotten) {
+        let forgotten = wait_for_reply(self.reply_timeout, forgetting).await;
+        if let (Ok(()), Err(error)) = (&ended, forgotten.and_then(|forgotten| forgotten)) {
             warn!(error = %error.chain(), "runs of long ago could not be forgotten");
         }
         ended

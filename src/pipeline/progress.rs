@@ -93,6 +93,7 @@ impl Progress {
     pub fn snapshot(&self) -> Snapshot {
         let begun = self.lock_begun();
         let pages_before = begun.as_ref().map_or(0, |(totals, _)| totals.pages);
+        let fetcher = begun.as_ref().map(|(_, fetcher)| fetcher);
         Snapshot {
             pages: pages_before + self.pages.load(Relaxed),
             pages_before,
@@ -101,13 +102,8 @@ impl Progress {
             chains_ended: self.chains_ended.load(Relaxed),
             releases: self.releases.load(Relaxed),
             quarantined: self.quarantined.load(Relaxed),
-            requests: begun
-                .as_ref()
-                .map(|(_, fetcher)| fetcher.counters())
-                .unwrap_or_default(),
-            files: begun
-                .as_ref()
-                .and_then(|(_, fetcher)| self.read_file_progress(fetcher)),
+            requests: fetcher.map(|it| it.counters()).unwrap_or_default(),
+            files: fetcher.and_then(|it| self.read_file_progress(it)),
         }
     }
 

@@ -54,11 +54,8 @@ pub(super) async fn write_end(
 ) -> Result<()> {
     let deadline = Instant::now() + config.database.retry_for;
     loop {
-        let ending = holder.end(end, update);
-        match wait_for_reply(config.lease.ttl / 2, ending)
-            .await
-            .and_then(|it| it)
-        {
+        let ended = wait_for_reply(config.lease.ttl / 2, holder.end(end, update)).await;
+        match ended.and_then(|ended| ended) {
             Err(error) if error.is_transient() && Instant::now() < deadline => {
                 warn!(error = %error.chain(), "could not write the end of the run: trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
