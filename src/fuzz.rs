@@ -45,6 +45,7 @@ pub fn follow(
     let decoded = decode(body, None, fetcher.source(), fetcher.limits())?;
     let following = read_redacted_following(
         fetcher,
+        &fetcher.source().page,
         PageParts {
             position,
             request_url: url,
