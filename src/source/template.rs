@@ -20,6 +20,7 @@ use jiff::fmt::strtime;
 use serde::Deserialize;
 use url::Url;
 
+use crate::redact;
 use crate::source::Axis;
 
 /// A text with variables, such as `/{from:%Y/%m}?page={page}`.
@@ -401,12 +402,8 @@ fn extract_path(text: &str) -> String {
 /// Percent-encodes all characters that could change the URL around the value. Colons and commas
 /// in dates and lists stay, because they change nothing and some servers require them unencoded.
 fn percent_encode(text: &str) -> String {
-    let encoded = text.bytes().map(|byte| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
-        b'-' | b'.' | b'_' | b'~' | b':' | b',' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    });
-    encoded.collect()
+    let encoded = redact::percent_encode(text);
+    encoded.replace("%3A", ":").replace("%2C", ",")
 }
 
 /// Returns an error if dates cannot be written in this format.
