@@ -304,6 +304,12 @@ impl BrokenDocument {
             message,
         }
     }
+
+    /// Estimates the memory of the document in bytes.
+    #[must_use]
+    pub fn estimate_memory(&self) -> usize {
+        self.body.len() + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
+    }
 }
 
 /// A document of a page, split into its items.
@@ -332,6 +338,14 @@ impl Part {
             cut,
         }
     }
+
+    /// Estimates the memory of the document in bytes, with the list of its items, which may be
+    /// larger than the document.
+    #[must_use]
+    pub fn estimate_memory(&self) -> usize {
+        let items = self.cut.items.len() * size_of::<Item>();
+        self.body.len() + items + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
+    }
 }
 
 /// The row that is stored for a page, in the same transaction as its releases.
@@ -359,24 +373,6 @@ pub struct PageRecord {
     /// A digest of all the rules that turn the page's bytes into rows. A later run uses the
     /// validators only if its rules have the same digest. Otherwise it fetches the page in full.
     pub rules: Option<Arc<str>>,
-}
-
-impl Part {
-    /// Estimates the memory of the document in bytes, with the list of its items, which may be
-    /// larger than the document.
-    #[must_use]
-    pub fn estimate_memory(&self) -> usize {
-        let items = self.cut.items.len() * size_of::<Item>();
-        self.body.len() + items + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
-    }
-}
-
-impl BrokenDocument {
-    /// Estimates the memory of the document in bytes.
-    #[must_use]
-    pub fn estimate_memory(&self) -> usize {
-        self.body.len() + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
-    }
 }
 
 /// The memory of a document on a page with many documents, in addition to the document itself:
@@ -419,9 +415,8 @@ impl Page {
     #[must_use]
     pub fn estimate_memory(&self) -> usize {
         let parts = self.parts.iter().map(Part::estimate_memory);
-        parts
-            .chain(self.broken.iter().map(BrokenDocument::estimate_memory))
-            .sum()
+        let broken = self.broken.iter().map(BrokenDocument::estimate_memory);
+        parts.chain(broken).sum()
     }
 
     /// Counts the items in all documents of the page. An unreadable document counts as one.
@@ -434,10 +429,8 @@ impl Page {
     /// Counts the items of the page. For a page of an index, these are the index entries.
     #[must_use]
     pub fn item_count(&self) -> usize {
-        if let Some(entries) = self.entries {
-            return entries;
-        }
-        self.parts.iter().map(|part| part.cut.items.len()).sum()
+        let items = self.parts.iter().map(|part| part.cut.items.len());
+        self.entries.unwrap_or_else(|| items.sum())
     }
 
     /// Makes the row that is stored for the page, once its releases are extracted.
