@@ -1,6 +1,7 @@
 //! Formats tables that people read on standard output.
 
 use comfy_table::{CellAlignment, Table, presets};
+use indicatif::HumanCount;
 
 use crate::command::escape::escape;
 
@@ -29,15 +30,9 @@ pub(super) fn format_table<const N: usize>(
 /// Formats a number with thousands separators.
 pub(super) fn format_number(number: impl Into<i128>) -> String {
     let number: i128 = number.into();
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "-" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let sign = if number < 0 { "-" } else { "" };
+    let absolute = u64::try_from(number.unsigned_abs()).unwrap_or(u64::MAX);
+    format!("{sign}{}", HumanCount(absolute))
 }
 
 #[cfg(test)]
