@@ -122,6 +122,9 @@ impl Default for Database {
 }
 
 /// The settings for requests to publishers.
+///
+/// A page above `max_body_bytes`, `max_decoded_bytes`, `max_items` or `max_members` is unreadable:
+/// it is not requested again, and its first 64 KiB are kept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetch {
@@ -140,24 +143,20 @@ pub struct Fetch {
     /// The longest time from the request for a page to the last byte of its body.
     #[serde(with = "humantime_serde")]
     pub page_timeout: Duration,
-    /// The largest body as it arrives, before decompression, in bytes. A page with a larger body
-    /// is unreadable: it is not requested again, and its first 64 KiB are kept.
+    /// The largest body as it arrives, before decompression, in bytes.
     pub max_body_bytes: usize,
     /// The largest body after decompression, in bytes. It limits the memory of a page, also of a
-    /// page with several documents of an index. A page with a larger body is unreadable: it is
-    /// not requested again, and its first 64 KiB are kept. The JSON of an index may take four
-    /// times as much memory.
+    /// page with several documents of an index. The JSON of an index may take four times as much
+    /// memory.
     pub max_decoded_bytes: usize,
     /// The largest file that is written to disk and read in pieces, in bytes. Files that are
     /// downloaded or arrive through a pipe are written to disk.
     pub max_file_bytes: u64,
     /// The largest number of items on a page that is held in memory as a whole. Releases in
     /// packages and records count too. Each item needs a kilobyte of memory, however small it is.
-    /// A page with more items is unreadable: it is not requested again, and its first 64 KiB are
-    /// kept. Files are cut into pieces, so they may have any number of items.
+    /// Files are cut into pieces, so they may have any number of items.
     pub max_items: usize,
-    /// The largest number of members in the archives of a body. A page with more members is
-    /// unreadable: it is not requested again, and its first 64 KiB are kept.
+    /// The largest number of members in the archives of a body.
     pub max_members: usize,
     /// The largest ratio of an archive's decompressed size to its own size. The first MiB does
     /// not count. Release packages compress to between a tenth and a thirtieth of their size. An
