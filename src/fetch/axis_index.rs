@@ -127,9 +127,9 @@ async fn fetch_index_page(
     let handled: Vec<u16> = empty.iter().copied().chain(stop).collect();
     let spec = RequestSpec {
         handled_statuses: &handled,
-        ..RequestSpec::new(&target, position.number, fetcher.client().pace())
+        ..RequestSpec::new(&target, position.number, &fetcher.client.pace)
     };
-    let answer = fetcher.client().ask(spec, |received| {
+    let answer = fetcher.client.ask(spec, |received| {
         let url = received.url;
         let (picked, envelope) = pick_items(fetcher, &index.pick, &received)?;
         let read = PageParts {

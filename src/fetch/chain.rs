@@ -42,7 +42,7 @@ type Arrived = (Position, Delivery, Permit);
 /// the one before it has arrived only if both are known to exist.
 pub(super) struct ChainWalk {
     run: RunState,
-    scope: Scope,
+    pub(super) scope: Scope,
     middle: Option<Timestamp>,
     until: Option<u64>,
     first: Position,
@@ -107,10 +107,6 @@ impl ChainWalk {
             walk.next = Some(start);
         }
         walk
-    }
-
-    pub(super) fn scope(&self) -> &Scope {
-        &self.scope
     }
 
     /// Returns the next event. Returns `None` after the last page to fetch, and after the end of

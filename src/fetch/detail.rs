@@ -231,9 +231,9 @@ impl StretchRequest<'_> {
         let target = page_target(fetcher, scope, &at).await?;
         let spec = RequestSpec {
             handled_statuses: &handled_statuses(source),
-            ..RequestSpec::new(&target, position.number, fetcher.client().pace())
+            ..RequestSpec::new(&target, position.number, &fetcher.client.pace)
         };
-        let answer = fetcher.client().ask(spec, |received| {
+        let answer = fetcher.client.ask(spec, |received| {
             let url = received.url;
             let (picked, envelope) = pick_items(fetcher, &self.detail.pick, &received)?;
             let read = PageParts {
@@ -329,7 +329,7 @@ impl StretchRequest<'_> {
             Err(error) => return Err(error),
         };
         let empty = &fetcher.source().http.empty_status;
-        let client = fetcher.client();
+        let client = &fetcher.client;
         let spec = RequestSpec {
             handled_statuses: &[&OWN_STATUSES, &**empty].concat(),
             final_statuses: &FINAL_STATUSES,

@@ -23,8 +23,8 @@ use crate::source::Source;
 /// and secrets. Its `Debug` shows no secret.
 pub struct Fetcher {
     source: Source,
-    client: Client,
-    file_bytes: Arc<FileBytes>,
+    pub(super) client: Client,
+    pub(super) file_bytes: Arc<FileBytes>,
 }
 
 impl fmt::Debug for Fetcher {
@@ -90,20 +90,12 @@ impl Fetcher {
         &self.source
     }
 
-    pub(super) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    pub(super) fn file_bytes(&self) -> &Arc<FileBytes> {
-        &self.file_bytes
-    }
-
     pub(crate) fn limits(&self) -> &config::Fetch {
-        self.client.limits()
+        &self.client.limits
     }
 
     pub(super) fn target_policy(&self) -> &TargetPolicy {
-        self.client.target_policy()
+        &self.client.policy
     }
 
     pub(crate) fn addresses(&self) -> Addresses<'_> {

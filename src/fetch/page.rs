@@ -67,9 +67,9 @@ async fn request_page(
     let spec = RequestSpec {
         handled_statuses: &handled_statuses(fetcher.source()),
         validators: known.map(|known| &known.validators),
-        ..RequestSpec::new(&target, position.number, fetcher.client().pace())
+        ..RequestSpec::new(&target, position.number, &fetcher.client.pace)
     };
-    let answer = fetcher.client().ask(spec, |received| {
+    let answer = fetcher.client.ask(spec, |received| {
         parse_page(fetcher, scope, position, &target.url, received)
     });
     let answer = answer.await?;
@@ -83,12 +83,12 @@ pub(super) async fn page_target(
     scope: &Scope,
     position: &Position,
 ) -> Result<Target> {
-    let (addresses, client) = (fetcher.addresses(), fetcher.client());
+    let (addresses, client) = (fetcher.addresses(), &fetcher.client);
     let target = addresses.page_target(scope, position)?;
     if !addresses.is_token_missing(position) {
         return Ok(target);
     }
-    let spec = RequestSpec::new(&target, position.number, client.pace());
+    let spec = RequestSpec::new(&target, position.number, &client.pace);
     client.renew_token(spec).await?;
     addresses.page_target(scope, position)
 }

@@ -54,8 +54,8 @@ enum Walk {
 impl Walk {
     fn scope(&self) -> &Scope {
         match self {
-            Walk::Pages(walk) => walk.scope(),
-            Walk::File(walk) => walk.scope(),
+            Walk::Pages(walk) => &walk.scope,
+            Walk::File(walk) => &walk.scope,
         }
     }
 

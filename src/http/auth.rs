@@ -96,7 +96,7 @@ impl Auth {
                 // The password is hidden like a token, because some pages show the headers of
                 // their request.
                 secrets
-                    .redactor()
+                    .redactor
                     .add_token(basic_credentials(&user, &password));
                 return Ok(Auth::Fixed(build_basic_header(&user, &password)));
             }
@@ -118,7 +118,7 @@ impl Auth {
             pointer,
             scheme,
             refresh,
-            redactor: secrets.redactor().clone(),
+            redactor: secrets.redactor.clone(),
             current: Mutex::new(None),
         })))
     }

@@ -22,15 +22,15 @@ use crate::source::{self, Source};
 pub(crate) struct Client {
     pub(super) source_name: String,
     pub(super) http: source::Http,
-    pub(super) limits: config::Fetch,
+    pub(crate) limits: config::Fetch,
     pub(super) connections: reqwest::Client,
     /// Connections to hosts that are allowed only by `*` in `http.allow_hosts`. `None` if the
     /// source has no `*`. They are separate, because only these hosts must have public addresses.
     pub(super) public_connections: Option<(Arc<PublicHosts>, reqwest::Client)>,
-    pub(super) policy: TargetPolicy,
+    pub(crate) policy: TargetPolicy,
     pub(super) headers: HeaderMap,
     pub(super) auth: Auth,
-    pace: Pace,
+    pub(crate) pace: Pace,
     detail_pace: Option<Pace>,
     pub(crate) log: RequestLog,
 }
@@ -69,18 +69,6 @@ impl Client {
                 .and_then(|detail| setup::build_detail_pace(source, detail)),
             log: RequestLog::new(source.name.clone()),
         })
-    }
-
-    pub(crate) fn limits(&self) -> &config::Fetch {
-        &self.limits
-    }
-
-    pub(crate) fn target_policy(&self) -> &TargetPolicy {
-        &self.policy
-    }
-
-    pub(crate) fn pace(&self) -> &Pace {
-        &self.pace
     }
 
     /// Returns the pace of requests for details. A source may declare a rate of their own for

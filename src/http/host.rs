@@ -21,7 +21,7 @@ pub(super) struct Hosts {
     /// The source's URL with its secrets filled in; placeholders that differ from page to page
     /// are empty. If the whole URL comes from an axis, this is the URL of the axis's index or the
     /// axis's first value. Its host is the source's own host.
-    own_url: Url,
+    pub(super) own_url: Url,
     allowed: Vec<String>,
     /// The origins that the source's own URLs write out. They may be requested like allowed
     /// hosts, but get no secret.
@@ -38,14 +38,10 @@ impl Hosts {
         })
     }
 
-    pub(super) fn own_url(&self) -> &Url {
-        &self.own_url
-    }
-
     /// Returns true if the URL is on the source's own host, which may get secrets. Name and port
     /// must be equal, and the URL must be encrypted if the source's URL is.
     pub(super) fn is_home(&self, url: &Url) -> bool {
-        let own_url = self.own_url();
+        let own_url = &self.own_url;
         is_same_host(own_url, url) && !is_downgrade(own_url, url)
     }
 
@@ -72,14 +68,14 @@ impl Hosts {
         let is_encrypted = |declared| is_same_host(declared, url) && is_downgrade(declared, url);
         let is_declared_encrypted =
             !self.is_declared(url) && self.declared.iter().any(is_encrypted);
-        if is_encrypted(self.own_url()) || is_declared_encrypted {
+        if is_encrypted(&self.own_url) || is_declared_encrypted {
             // cannot fail between http and https
             let _ = url.set_scheme("https");
         }
     }
 
     pub(super) fn set_user(&self, url: &mut Url) {
-        let own_url = self.own_url();
+        let own_url = &self.own_url;
         // neither fails for http and https
         let _ = url.set_username(own_url.username());
         let _ = url.set_password(own_url.password());
@@ -88,7 +84,7 @@ impl Hosts {
     /// Returns true if the host is allowed only by `*`, which stands for any host of the public
     /// internet.
     pub(super) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
-        !is_same_host(self.own_url(), url) && !self.is_named(url) && !self.is_declared(url)
+        !is_same_host(&self.own_url, url) && !self.is_named(url) && !self.is_declared(url)
     }
 
     /// Removes the user and the password from a URL that is stored or shown. On hosts that the
@@ -111,7 +107,7 @@ impl Hosts {
     fn is_allowed(&self, url: &Url) -> bool {
         // a wildcard does not allow another port of the source's own host, because that name may
         // lead to this machine
-        let is_elsewhere = url.host_str() != self.own_url().host_str();
+        let is_elsewhere = url.host_str() != self.own_url.host_str();
         let is_by_wildcard = self.has_wildcard() && is_elsewhere && can_be_public(url);
         self.is_named(url) || self.is_declared(url) || is_by_wildcard
     }

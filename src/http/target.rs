@@ -62,13 +62,13 @@ impl TargetPolicy {
             template.render(&nothing, place, |name| secrets.value(name).to_owned())
         };
         let hosts = Hosts::new(source, &|template| reveal(template, Escaping::Url))?;
-        let own_url = hosts.own_url();
+        let own_url = &hosts.own_url;
         if own_url.password().is_some() || !own_url.username().is_empty() {
             // the user and the password become a header, and a page may show the headers of its
             // request
             let password = percent_decode(own_url.password().unwrap_or_default());
             let sent = basic_credentials(&percent_decode(own_url.username()), &password);
-            secrets.redactor().add_token(sent);
+            secrets.redactor.add_token(sent);
         }
         let credentials = source
             .query
@@ -83,7 +83,7 @@ impl TargetPolicy {
     }
 
     pub(crate) fn own_url(&self) -> &Url {
-        self.hosts.own_url()
+        &self.hosts.own_url
     }
 
     /// Returns the value of an environment variable that the source declares.
@@ -170,7 +170,7 @@ impl TargetPolicy {
     /// Returns true if the host shows a secret and the source does not name this host itself.
     fn has_secret_in_host(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
-        self.hosts.is_allowed_by_wildcard(url) && self.secrets.redactor().has_value_in_host(host)
+        self.hosts.is_allowed_by_wildcard(url) && self.secrets.redactor.has_value_in_host(host)
     }
 
     /// Fills in the placeholders of a link to the source's own host. This happens before the link
@@ -237,7 +237,7 @@ impl TargetPolicy {
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
-        self.secrets.redactor()
+        &self.secrets.redactor
     }
 }
 

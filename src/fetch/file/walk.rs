@@ -33,7 +33,7 @@ type Arrived = Result<Answer<()>>;
 /// The walk along one file, whose pieces are the pages of a chain.
 pub(crate) struct FileWalk {
     run: RunState,
-    scope: Scope,
+    pub(crate) scope: Scope,
     /// The file that the user named. `None` if the source declares the file.
     input: Option<Input>,
     until: Option<u64>,
@@ -82,10 +82,6 @@ impl FileWalk {
             is_whole: true,
             is_over: false,
         }
-    }
-
-    pub(crate) fn scope(&self) -> &Scope {
-        &self.scope
     }
 
     /// Returns the next event. Returns `None` after the last page to fetch, and after the end of
@@ -418,7 +414,7 @@ impl FileWalk {
     fn open_local(&mut self, file: File) -> Result<FileReader> {
         let metadata = file.metadata().map_err(file_error)?;
         check_kind(&metadata)?;
-        let file_bytes = self.run.fetcher.file_bytes();
+        let file_bytes = &self.run.fetcher.file_bytes;
         if metadata.is_file() {
             return Ok(FileReader::from_whole_file(
                 file,
@@ -441,11 +437,11 @@ impl FileWalk {
         let (writer, reader) = self.create_temporary_file()?;
         let page = self.next.number;
         let download = async move {
-            let (source, client) = (fetcher.source(), fetcher.client());
+            let (source, client) = (fetcher.source(), &fetcher.client);
             let spec = RequestSpec {
                 handled_statuses: &handled_statuses(source),
                 validators: known.as_ref().map(|known| &known.validators),
-                ..RequestSpec::new(&target, page, client.pace())
+                ..RequestSpec::new(&target, page, &client.pace)
             };
             download(client, &source.http, spec, writer).await
         };
@@ -456,7 +452,7 @@ impl FileWalk {
     fn create_temporary_file(&self) -> Result<(FileWriter, FileReader)> {
         let fetcher = &self.run.fetcher;
         let most = fetcher.limits().max_file_bytes;
-        let created = FileWriter::new(most, fetcher.file_bytes());
+        let created = FileWriter::new(most, &fetcher.file_bytes);
         created.map_err(|e| Error::environment("create a temporary file").with_source(e))
     }
 }
