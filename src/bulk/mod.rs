@@ -81,7 +81,7 @@
 //!   several tables.
 //! - Updates and deletions list their rows with `values`, as insertions do. With `unnest`, a
 //!   column that is an array would be split into its elements.
-//! - The server finds rows by an index, key by key, because `sql/bulk/set_transaction.sql` turns
+//! - The server finds rows by an index, key by key, because `set_transaction_settings.sql` turns
 //!   the other plans off. Otherwise the planner would read a table of some thousand rows
 //!   completely for each statement, and updates of 100 keys took 2.5 times as long for each row
 //!   as updates of 50.

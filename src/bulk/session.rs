@@ -103,8 +103,7 @@ impl Session {
         prepared_on.insert(id, statements);
     }
 
-    /// Returns a [`Patience`] that retries an action while the server is away. `kind` and `what`
-    /// name the action in messages.
+    /// Returns a [`Retry`] that repeats a task while the server is away.
     pub(crate) fn new_retry(&self, kind: &'static str, task: impl Into<String>) -> Retry {
         Retry::new(kind, task, self.retry_for)
     }
