@@ -17,7 +17,7 @@ use crate::sink::Sink;
 use crate::sink::fold::Folded;
 use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
-use crate::sink::release::{FetchedReleases, Served, count, keys};
+use crate::sink::release::{FetchedReleases, Served, keys, signed_count};
 
 /// The approximate number of bytes that the columns of a release need besides the release's text.
 const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
@@ -230,10 +230,10 @@ impl<'a> PageCommit<'a> {
     }
 
     fn count_outcomes(&self, written: &Report, refused: &[Reject]) -> Counts {
-        let stored = count(self.folded.releases.len());
-        let refused = count(refused.len());
-        let rejects = count(self.rejects.len());
-        let folded = count(self.folded.folded);
+        let stored = signed_count(self.folded.releases.len());
+        let refused = signed_count(refused.len());
+        let rejects = signed_count(self.rejects.len());
+        let folded = signed_count(self.folded.folded);
         let (inserted, updated) = (signed(written.inserted), signed(written.updated));
         Counts {
             releases: stored + folded + rejects,

@@ -253,6 +253,6 @@ pub(super) fn keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<
 }
 
 /// Converts a number of rows into the integer type of PostgreSQL.
-pub(super) fn count(rows: usize) -> i64 {
+pub(super) fn signed_count(rows: usize) -> i64 {
     i64::try_from(rows).expect("rows in memory")
 }

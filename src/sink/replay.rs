@@ -10,7 +10,7 @@ use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold;
 use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
-use crate::sink::release::{RecoveredRelease, Served, count};
+use crate::sink::release::{RecoveredRelease, Served, signed_count};
 
 /// A reject that was tried again, and the releases and rejects that were read from it.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Sink {
                 rejects,
             } = tried;
             let result = fold(releases);
-            folded += count(result.folded);
+            folded += signed_count(result.folded);
             let rejects = [rejects, result.superseded].concat();
             recovered.extend(result.releases.into_iter().map(|release| {
                 let row = RecoveredRelease {
@@ -136,7 +136,7 @@ impl Replay<'_> {
         transaction.commit().await?;
 
         let is_refused = |reject: &&Reject| reject.reason != Reason::Superseded;
-        let quarantined = count(rejects.iter().flatten().filter(is_refused).count());
+        let quarantined = signed_count(rejects.iter().flatten().filter(is_refused).count());
         let stored = signed(report.inserted + report.updated + report.unchanged);
         Ok(Counts {
             releases: stored + self.folded + quarantined,
