@@ -218,10 +218,10 @@ impl<'a> ApplyRun<'a> {
         let statement = self.operation.statement(rows.len());
         self.count_statement(rows);
         let fields = collect_parameters(self.shared, self.rows, rows);
-        exchange.push_rows(statement, fields, self.observer(rows.len(), "values"));
+        exchange.push_rows(statement, fields, self.build_observer(rows.len(), "values"));
     }
 
-    pub(super) fn observer(&self, rows: usize, method: &'static str) -> StatementObserver {
+    pub(super) fn build_observer(&self, rows: usize, method: &'static str) -> StatementObserver {
         StatementObserver {
             statement: metrics::Statement {
                 operation: self.operation.name(),

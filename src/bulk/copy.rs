@@ -35,7 +35,7 @@ impl<'a> ApplyRun<'a> {
         }
         exchange.await_last_answer().await?;
         self.count_statement(&(0..self.rows.len()));
-        let observer = self.observer(self.rows.len(), "copy");
+        let observer = self.build_observer(self.rows.len(), "copy");
         let error = match observer.observe(self.copy_and_merge(statements)).await? {
             Ok(answer) => {
                 self.add_answer(0..self.rows.len(), answer)?;

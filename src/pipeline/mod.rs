@@ -314,7 +314,7 @@ impl Run<'_> {
         }
         let totals = match is_lost {
             true => self.read_totals(lease.run_id).await,
-            false => self.totals(&dispatched),
+            false => self.compute_totals(&dispatched),
         };
         self.build_outcome(lease.run_id, resumed_from, end.verdict, totals, dispatched)
     }
@@ -328,7 +328,7 @@ impl Run<'_> {
 
     /// Returns what the run has made durable, if the database has kept everything that it
     /// confirmed.
-    fn totals(&self, dispatched: &DispatchResult) -> Totals {
+    fn compute_totals(&self, dispatched: &DispatchResult) -> Totals {
         let mut totals = self.before;
         totals.pages += dispatched.pages;
         totals.counts += dispatched.counts;

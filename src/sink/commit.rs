@@ -17,7 +17,7 @@ use crate::sink::Sink;
 use crate::sink::fold::Folded;
 use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
-use crate::sink::release::{FetchedReleases, Served, keys, signed_count};
+use crate::sink::release::{FetchedReleases, Served, collect_keys, signed_count};
 
 /// The approximate number of bytes that the columns of a release need besides the release's text.
 const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
@@ -186,8 +186,8 @@ impl<'a> PageCommit<'a> {
         releases: SortedReleases<'a>,
         compiled: SortedReleases<'a>,
     ) -> Result<(SortedReleases<'a>, SortedReleases<'a>)> {
-        let (ocids, ids) = keys(releases.iter().copied());
-        let (compiled_ocids, _) = keys(compiled.iter().copied());
+        let (ocids, ids) = collect_keys(releases.iter().copied());
+        let (compiled_ocids, _) = collect_keys(compiled.iter().copied());
         let mut exchange = transaction.new_exchange();
         exchange.push_query(
             include_str!("../../sql/sink/stored_release_hashes.sql"),
@@ -281,7 +281,7 @@ impl<'a> PageCommit<'a> {
         let is_stored =
             |release: &&Release| !refused.contains(&(release.url.as_deref(), &*release.pointer));
         Some(ResolvedByPage {
-            keys: keys(stored.filter(is_stored)),
+            keys: collect_keys(stored.filter(is_stored)),
             documents: self.page.documents.iter().map(|url| &**url).collect(),
             is_end_of_file: self.page.position.is_end_of_file(self.page.next.as_ref()),
         })

@@ -245,7 +245,7 @@ fn bind_release<R>(
 /// The keys of releases: a list of ocids, and a list of release ids in the same order.
 pub(super) type Keys<'a> = (Vec<&'a str>, Vec<&'a str>);
 
-pub(super) fn keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<'r> {
+pub(super) fn collect_keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<'r> {
     let releases = releases.into_iter();
     releases
         .map(|release| (&*release.key.ocid, &*release.key.release_id))
