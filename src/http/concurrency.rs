@@ -105,7 +105,7 @@ impl Gate {
 
     /// Waits until one more request may be under way. Only one caller waits here at a time,
     /// because `Pace` lets the requests through one after another.
-    pub(super) async fn enter(&self) -> Slot<'_> {
+    pub(super) async fn wait_for_slot(&self) -> Slot<'_> {
         loop {
             let freed = self.freed.notified();
             let started = self.limit().start();
@@ -219,13 +219,17 @@ mod tests {
     #[tokio::test]
     async fn a_request_waits_for_one_before_it() {
         let gate = Gate::new(2);
-        let (one, _two) = (gate.enter().await, gate.enter().await);
+        let (one, _two) = (gate.wait_for_slot().await, gate.wait_for_slot().await);
         let wait = Duration::from_millis(20);
-        assert!(tokio::time::timeout(wait, gate.enter()).await.is_err());
+        assert!(
+            tokio::time::timeout(wait, gate.wait_for_slot())
+                .await
+                .is_err()
+        );
         let freed = async {
             tokio::time::sleep(wait).await;
             drop(one);
         };
-        let (_three, ()) = tokio::join!(gate.enter(), freed);
+        let (_three, ()) = tokio::join!(gate.wait_for_slot(), freed);
     }
 }

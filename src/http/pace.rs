@@ -34,7 +34,8 @@ impl Pace {
     pub(super) fn new(rate: Option<Rate>, concurrency: usize) -> Self {
         Self {
             limiter: rate.map(|rate| {
-                let quota = Quota::with_period(spacing(rate)).expect("a spacing is never zero");
+                let quota =
+                    Quota::with_period(request_interval(rate)).expect("an interval is never zero");
                 RateLimiter::direct(quota)
             }),
             turn: Mutex::new(()),
@@ -52,7 +53,7 @@ impl Pace {
     /// A request that waits for a retry holds no slot.
     pub(super) async fn wait_for_turn(&self) -> Slot<'_> {
         let _turn = self.turn.lock().await;
-        let slot = self.gate.enter().await;
+        let slot = self.gate.wait_for_slot().await;
         loop {
             let quiet = Duration::from_millis(self.quiet_until.load(Ordering::Relaxed))
                 .saturating_sub(self.origin.elapsed());
@@ -81,7 +82,7 @@ impl Pace {
 
 /// Returns the time between two requests. It is rounded up, so that a period never holds one
 /// request more than the rate allows.
-fn spacing(rate: Rate) -> Duration {
+fn request_interval(rate: Rate) -> Duration {
     let nanoseconds = rate
         .period
         .as_nanos()
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn twelve_in_two_minutes_is_one_every_ten_seconds() {
-        assert_eq!(spacing(rate("12/120s")), Duration::from_secs(10));
+        assert_eq!(request_interval(rate("12/120s")), Duration::from_secs(10));
     }
 
     proptest! {
@@ -113,7 +114,8 @@ mod tests {
             let rate = rate(&format!("{requests}/{period}s"));
             // the request that follows `requests` spacings after the first one must be outside
             // the period
-            prop_assert!(spacing(rate).as_nanos() * u128::from(requests) >= rate.period.as_nanos());
+            let shortest = request_interval(rate).as_nanos() * u128::from(requests);
+            prop_assert!(shortest >= rate.period.as_nanos());
         }
     }
 
