@@ -127,7 +127,7 @@ impl Database {
             None => read_require_auth_variable()?,
         };
         let address = Address::parse(url, require_auth.as_deref(), settings)?;
-        if let Some(warning) = address.warning() {
+        if let Some(warning) = address.password_warning() {
             tracing::warn!("{warning}");
         }
         let shared = Shared {

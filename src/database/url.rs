@@ -180,7 +180,7 @@ impl Address {
     /// Returns a warning if the password may be sent to another machine whose identity nobody
     /// verifies. With channel binding there is no warning, because only a server that already
     /// knows the password can get it.
-    pub(crate) fn warning(&self) -> Option<String> {
+    pub(crate) fn password_warning(&self) -> Option<String> {
         let remote_hosts = self.remote_hosts();
         if remote_hosts.is_empty()
             || self.config.get_password().is_none()
@@ -649,7 +649,7 @@ mod tests {
             ),
             ("host=/run/postgresql,b password=hunter2", "b"),
         ] {
-            let warning = parse(url).expect(url).warning().expect(url);
+            let warning = parse(url).expect(url).password_warning().expect(url);
             assert!(warning.contains(&format!("that {others} is")), "{warning}");
             assert!(!warning.contains("hunter2"), "{warning}");
         }
@@ -663,7 +663,7 @@ mod tests {
             "host=db.example hostaddr=127.0.0.1 password=hunter2",
             "host=/run/postgresql password=hunter2",
         ] {
-            assert_eq!(parse(url).expect(url).warning(), None, "{url}");
+            assert_eq!(parse(url).expect(url).password_warning(), None, "{url}");
         }
     }
 
