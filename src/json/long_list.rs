@@ -331,7 +331,7 @@ mod tests {
 
     /// Finds the items of a text. The first `head` bytes arrive together, and the others `step`
     /// bytes at a time.
-    fn found(
+    fn find_items(
         text: &str,
         head: usize,
         step: usize,
@@ -360,8 +360,8 @@ mod tests {
 
     /// Checks that a complete list has these items.
     #[track_caller]
-    fn shows(text: &str, (head, step): (usize, usize), items: &[&str]) {
-        let (found, continuation) = found(text, head, step).unwrap();
+    fn check_items(text: &str, (head, step): (usize, usize), items: &[&str]) {
+        let (found, continuation) = find_items(text, head, step).unwrap();
         assert_eq!(continuation, Continuation::End { is_record: false });
         let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
         assert_eq!(texts, items, "{step}");
@@ -406,7 +406,7 @@ mod tests {
         ) {
             let text = format!("{open}{}{close}", items.join(" ,\n"));
             if let Ok(whole) = cut(text.as_bytes(), &shapes()) {
-                let (found, continuation) = found(&text, open.len() + 1, step).unwrap();
+                let (found, continuation) = find_items(&text, open.len() + 1, step).unwrap();
                 prop_assert_eq!(continuation, Continuation::End { is_record: false }, "{}", text);
                 prop_assert_eq!(found.len(), whole.items.len());
                 prop_assert_eq!(found, cut_whole(&text));
@@ -423,7 +423,7 @@ mod tests {
                 items[at] = damaged;
                 let text = format!(r#"{{"releases":[{}],"links":{{}}}}"#, items.join(","));
                 for step in [1, 60, 1000] {
-                    shows(&text, (14, step), &items);
+                    check_items(&text, (14, step), &items);
                 }
             }
         }
@@ -439,7 +439,7 @@ mod tests {
         ];
         let text = format!("[{}]", items.join(" ,\n"));
         for step in 1..text.len() {
-            shows(&text, (1, step), &items);
+            check_items(&text, (1, step), &items);
         }
     }
 
@@ -447,7 +447,7 @@ mod tests {
     fn a_text_that_is_cut_short_is_no_shorter_list() {
         let text = r#"{"releases":[{"ocid":"a"},{"ocid":"b"},{"ocid":"c"}]}"#;
         for end in 15..text.len() {
-            let (found, continuation) = found(&text[..end], 14, 5).unwrap();
+            let (found, continuation) = find_items(&text[..end], 14, 5).unwrap();
             assert!(
                 matches!(continuation, Continuation::Broken(_)),
                 "{continuation:?}"
@@ -482,7 +482,7 @@ mod tests {
         assert!(!opens(r#"{"uri":"u","rel"#));
         assert!(opens(r#"[{"ocid":"a"#));
         let late = r#"{"releases":[{"ocid":"a"}],"compiledRelease":{}}"#;
-        let (_, continuation) = found(late, 14, 100).unwrap();
+        let (_, continuation) = find_items(late, 14, 100).unwrap();
         assert_eq!(continuation, Continuation::End { is_record: true });
     }
 }

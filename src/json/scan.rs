@@ -650,7 +650,7 @@ mod tests {
     }
 
     /// Checks that the strict rules and another parser come to the same result.
-    fn agrees(text: &[u8]) {
+    fn check_agreement(text: &[u8]) {
         let theirs = serde_json::from_slice::<IgnoredAny>(text).is_ok();
         assert_eq!(strict(text).is_ok(), theirs, "{}", text.escape_ascii());
     }
@@ -707,7 +707,7 @@ mod tests {
             "[] []",
             "\u{feff}[]",
         ] {
-            agrees(text.as_bytes());
+            check_agreement(text.as_bytes());
         }
     }
 
@@ -798,7 +798,7 @@ mod tests {
     proptest! {
         #[test]
         fn strict_rules_agree_with_serde_json_on_noise(text in r#"[\[\]{}:,"\\u0d89e.+\-tru ab\x01é]{0,24}"#) {
-            agrees(text.as_bytes());
+            check_agreement(text.as_bytes());
         }
 
         #[test]
@@ -814,7 +814,7 @@ mod tests {
                 1 => text.insert(at, byte),
                 _ => text.truncate(at),
             }
-            agrees(&text);
+            check_agreement(&text);
         }
 
         #[test]

@@ -152,7 +152,7 @@ impl Cluster {
     }
 
     async fn remove_unfinished(&self) {
-        let names = self.directory.entries.names().unwrap_or_default();
+        let names = self.directory.entries.list_names().unwrap_or_default();
         for name in names.iter().filter(|name| name.starts_with(UNFINISHED)) {
             let path = self.directory.path().join(name);
             if let Err(error) = self.directory.owner.remove_tree(&path).await {

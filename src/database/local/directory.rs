@@ -91,7 +91,7 @@ impl Directory {
             .map_err(|e| path_error("close", &self.path, e.into()))
     }
 
-    pub(super) fn names(&self) -> Result<Vec<String>> {
+    pub(super) fn list_names(&self) -> Result<Vec<String>> {
         let read = || -> Result<Vec<String>, Errno> {
             Dir::read_from(&self.descriptor)?
                 .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))

@@ -75,7 +75,7 @@ impl ServerDirectory {
         let path = resolve_link(directory)?;
         std::fs::create_dir_all(&path).map_err(|e| path_error("make", &path, e))?;
         let entries = Directory::open(&path)?;
-        let is_empty = entries.names()?.is_empty();
+        let is_empty = entries.list_names()?.is_empty();
         if !is_empty && entries.file_length(START_LOCK).is_none() {
             return Err(Error::config(format!(
                 "{} has other files than a local database: set database.directory to an \

@@ -118,7 +118,7 @@ impl Cutter {
         }
     }
 
-    fn beginning(&self) -> Bytes {
+    fn read_beginning(&self) -> Bytes {
         let mut bytes = Vec::new();
         let most = MAX_KEPT_BYTES as u64;
         // the file cannot be read, so whatever bytes are available are kept
@@ -143,7 +143,7 @@ impl Cutter {
                 Err(ReadError::Unavailable(message)) => return Err(message),
                 Err(ReadError::Damaged(message)) => {
                     self.is_over = true;
-                    self.rest = Some((self.beginning(), message));
+                    self.rest = Some((self.read_beginning(), message));
                 }
             }
             match &self.large {
