@@ -60,18 +60,14 @@ struct Repairer<'t> {
 }
 
 impl Repairer<'_> {
-    fn is_requested(&self, repair: Repair) -> bool {
-        self.requested.contains(&repair)
-    }
-
     /// Returns true if the source requests this repair, and then records that the repair was
     /// done.
     fn begin_repair(&mut self, repair: Repair) -> bool {
-        let asks = self.is_requested(repair);
-        if asks {
+        let is_requested = self.requested.contains(&repair);
+        if is_requested {
             self.done.insert(repair);
         }
-        asks
+        is_requested
     }
 
     /// Copies `length` bytes to the repaired text.
@@ -90,13 +86,12 @@ impl Repairer<'_> {
                 self.expects_value = false;
             }
             b'{' | b'[' => {
-                let is_object = byte == b'{';
-                self.nesting.open(if is_object {
-                    Container::Object
-                } else {
-                    Container::Array
-                });
-                self.expects_value = !is_object;
+                let container = match byte {
+                    b'{' => Container::Object,
+                    _ => Container::Array,
+                };
+                self.nesting.open(container);
+                self.expects_value = container == Container::Array;
                 self.copy(1);
             }
             b'}' | b']' => {
@@ -179,20 +174,17 @@ impl Repairer<'_> {
         let bytes = &self.text[token.clone()];
         let is_json = Strict::default().find_scalar_end(bytes, 0) == Ok(bytes.len());
         let repair = match is_json {
-            true if is_large_number(bytes) => Repair::Exponent,
-            true => return self.copy(token.len()),
-            false => Repair::BadNumber,
+            true if is_large_number(bytes) => Some(Repair::Exponent),
+            false if bytes.len() <= LONGEST_NUMBER => Some(Repair::BadNumber),
+            _ => None,
         };
-        if token.len() > LONGEST_NUMBER && repair == Repair::BadNumber {
-            return self.copy(token.len());
-        }
-        if self.begin_repair(repair) {
-            self.out.push(b'"');
-            self.copy(token.len());
-            self.out.push(b'"');
-        } else {
-            self.copy(token.len());
-        }
+        let quote: &[u8] = match repair {
+            Some(repair) if self.begin_repair(repair) => b"\"",
+            _ => b"",
+        };
+        self.out.extend_from_slice(quote);
+        self.copy(token.len());
+        self.out.extend_from_slice(quote);
     }
 
     /// Returns the range of a text that may be a number. In an object, the number may have commas
