@@ -260,12 +260,10 @@ pub(super) fn find_kind_by_place(pointer: &str) -> Option<source::Kind> {
 }
 
 fn find_kind_by_list(list: &str) -> Option<source::Kind> {
-    if list.ends_with("/releases") {
-        Some(source::Kind::Release)
-    } else if list.ends_with("/records") {
-        Some(source::Kind::Record)
-    } else {
-        None
+    match list.rsplit_once('/')? {
+        (_, "releases") => Some(source::Kind::Release),
+        (_, "records") => Some(source::Kind::Record),
+        _ => None,
     }
 }
 
