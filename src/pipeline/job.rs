@@ -98,10 +98,7 @@ impl Job {
             from: from.map(instant),
             until: until.map(instant),
         };
-        if let JobDates {
-            from: Some(from),
-            until: Some(until),
-        } = self.dates
+        if let (Some(from), Some(until)) = (self.dates.from, self.dates.until)
             && until < from
         {
             return Err(Error::config("--until is before --from"));
