@@ -128,7 +128,7 @@ impl Transaction {
         if self.texts.is_empty() {
             return Ok(());
         }
-        let id = Connection::id(self.connection());
+        let id = Connection::id(&self.connection);
         if let Some(prepared) = session.prepared_on(id) {
             self.prepared = prepared;
             return Ok(());
@@ -138,7 +138,7 @@ impl Transaction {
         let texts = Arc::clone(&self.texts);
         let mut prepared = Vec::with_capacity(texts.len());
         for (sql, types) in &*texts {
-            let prepare = self.connection().prepare_typed_cached(sql, types);
+            let prepare = self.connection.prepare_typed_cached(sql, types);
             prepared.push(wait_for_reply(self.reply_timeout, prepare).await??);
         }
         let mut exchange = self.new_exchange();
@@ -194,10 +194,6 @@ impl Transaction {
     /// Adds an id, such as the id of a run, to the trace spans of the statements that follow.
     pub fn correlate(&mut self, id: i64) {
         self.correlation = Some(id);
-    }
-
-    fn connection(&self) -> &Connection {
-        &self.connection
     }
 
     /// Returns the cause of a failed statement, or `None` if the error has no SQLSTATE.
@@ -256,7 +252,7 @@ impl Transaction {
         sql: &str,
     ) -> Result<std::result::Result<tokio_postgres::CopyInSink<bytes::Bytes>, tokio_postgres::Error>>
     {
-        let connection = self.connection();
+        let connection = &self.connection;
         self.mark_waiting()?;
         let begin_copy = async {
             let statement = match self.find_prepared(sql) {
@@ -333,7 +329,7 @@ impl Transaction {
             return Ok(());
         }
         if self.deferred_sent.load(Ordering::Relaxed) > 0 {
-            let rollback = self.connection().batch_execute("rollback");
+            let rollback = self.connection.batch_execute("rollback");
             wait_for_reply(self.reply_timeout, rollback).await??;
         }
         self.release_connection();
@@ -352,7 +348,7 @@ pub(crate) struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     /// Adds one or more statements that have no parameters. Rows that they return are not read.
     pub(crate) fn push_simple(&mut self, sql: &'a str) {
-        let connection = self.transaction.connection();
+        let connection = &self.transaction.connection;
         self.push(async move {
             connection
                 .batch_execute(sql)
@@ -362,7 +358,7 @@ impl<'a> Exchange<'a> {
     }
 
     pub(crate) fn push_commit(&mut self) {
-        let connection = self.transaction.connection();
+        let connection = &self.transaction.connection;
         self.push(async move {
             failpoint::reach("before-commit");
             let mut committing = std::pin::pin!(connection.batch_execute("commit"));
@@ -381,7 +377,7 @@ impl<'a> Exchange<'a> {
     /// Adds a statement with parameters. If the statement is not prepared on this connection, the
     /// server parses it for this use only.
     pub(crate) fn push_query(&mut self, sql: &'a str, parameters: Vec<TypedParameter<'a>>) {
-        let connection = self.transaction.connection();
+        let connection = &self.transaction.connection;
         match self.transaction.find_prepared(sql) {
             Some(statement) => self.push(async move {
                 let values = parameters.iter().map(|(value, _)| *value);
@@ -402,7 +398,7 @@ impl<'a> Exchange<'a> {
         observer: StatementObserver,
     ) {
         let prepared = self.transaction.find_prepared(&statement.sql);
-        let connection = self.transaction.connection();
+        let connection = &self.transaction.connection;
         let send = async move { send_rows(connection, prepared, &statement, fields).await };
         self.push(async move { observer.observe(send).await });
     }
@@ -415,7 +411,7 @@ impl<'a> Exchange<'a> {
         fields: Vec<Field<'a>>,
     ) {
         let prepared = self.transaction.find_prepared(&statement.sql);
-        let connection = self.transaction.connection();
+        let connection = &self.transaction.connection;
         self.push(send_rows(connection, prepared, statement, fields));
     }
 
