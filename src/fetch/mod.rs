@@ -45,7 +45,6 @@ mod window;
 use std::sync::Arc;
 
 use futures::{Stream, stream};
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
@@ -61,7 +60,7 @@ pub use self::plan::{BegunChains, Plan};
 pub use self::previous_run::PreviousRun;
 pub use self::scope::{Axes, Scope};
 use self::traversal::Traversal;
-pub use self::window::TimeRange;
+pub use self::window::{TimeRange, incremental};
 
 /// Describes where a run begins to fetch and where it ends.
 #[derive(Clone, Debug)]
@@ -119,18 +118,6 @@ pub fn page_at(source: &Source, number: u64) -> Option<Position> {
         Some(_) => Some(first_page(source)).filter(|first| first.number == number),
         None => pagination::position_at(&source.page, number),
     }
-}
-
-/// Returns the time that an incremental run covers, if the source has windows. It begins at the
-/// watermark minus the overlap, or else at the beginning of the feed, and ends now.
-#[must_use]
-pub fn incremental(
-    source: &Source,
-    watermark: Option<Timestamp>,
-    now: Timestamp,
-) -> Option<TimeRange> {
-    let window = source.window.as_ref()?;
-    Some(window::incremental(source, window, watermark, now))
 }
 
 /// Streams the pages of a feed. Pages of one chain come in order, and several chains are walked

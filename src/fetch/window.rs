@@ -117,14 +117,15 @@ fn estimate_length(span: Span, zone: &TimeZone) -> SignedDuration {
     }
 }
 
-/// Returns the time of an incremental run. It begins at the watermark minus the overlap, or else
-/// at the beginning of the feed, and ends now.
-pub(super) fn incremental(
+/// Returns the time that an incremental run covers, if the source has windows. It begins at the
+/// watermark minus the overlap, or else at the beginning of the feed, and ends now.
+#[must_use]
+pub fn incremental(
     source: &Source,
-    window: &Window,
     watermark: Option<Timestamp>,
     now: Timestamp,
-) -> TimeRange {
+) -> Option<TimeRange> {
+    let window = source.window.as_ref()?;
     let zone = source.window_zone();
     let beginning = window.from.at(zone);
     let shifted = |instant: Timestamp, span: Span| {
@@ -140,10 +141,10 @@ pub(super) fn incremental(
         Some(until) => until.at(zone).min(ahead),
         None => ahead,
     };
-    TimeRange {
+    Some(TimeRange {
         from,
         to: to.max(from),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -239,14 +240,13 @@ mod tests {
     #[test]
     fn an_incremental_run_begins_before_the_watermark() {
         let source = source(r#"from = "2024-01-10", basis = "updated", overlap = "2h""#);
-        let window = source.window.as_ref().unwrap();
         let now = instant("2024-02-01T00:00:00Z");
         for (watermark, expected) in [
             (None, "2024-01-10T00:00:00Z"),
             (Some("2024-01-20T00:00:00Z"), "2024-01-19T22:00:00Z"),
             (Some("2024-01-10T01:00:00Z"), "2024-01-10T00:00:00Z"),
         ] {
-            let bounds = incremental(&source, window, watermark.map(instant), now);
+            let bounds = incremental(&source, watermark.map(instant), now).unwrap();
             assert_eq!((bounds.from, bounds.to), (instant(expected), now));
         }
     }
