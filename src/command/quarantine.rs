@@ -103,25 +103,28 @@ fn print_document(document: &RejectWithDocument, raw: bool) -> Result<ExitCode> 
 fn describe(document: &RejectWithDocument) {
     let entry = &document.entry;
     let or_unknown = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
-    print_line(format_args!("id          {}", entry.id));
-    print_line(format_args!("source      {}", entry.source));
-    print_line(format_args!("reason      {}", entry.reason));
-    print_line(format_args!("message     {}", entry.message));
-    print_line(format_args!("sqlstate    {}", or_unknown(&entry.sqlstate)));
-    print_line(format_args!("ocid        {}", or_unknown(&entry.ocid)));
-    print_line(format_args!(
-        "release id  {}",
-        or_unknown(&entry.release_id)
-    ));
-    print_line(format_args!("served by   {}", entry.url));
-    print_line(format_args!(
-        "where       run {}, page {}, {}",
+    let place = format!(
+        "run {}, page {}, {}",
         entry.run_id, entry.page_number, entry.pointer
-    ));
-    print_line(format_args!(
-        "seen        {} times, first {:.0}, last {:.0}",
+    );
+    let seen = format!(
+        "{} times, first {:.0}, last {:.0}",
         entry.seen, entry.first_seen_at, entry.last_seen_at
-    ));
+    );
+    for (name, value) in [
+        ("id", &entry.id.to_string()),
+        ("source", &entry.source),
+        ("reason", &entry.reason),
+        ("message", &entry.message),
+        ("sqlstate", &or_unknown(&entry.sqlstate)),
+        ("ocid", &or_unknown(&entry.ocid)),
+        ("release id", &or_unknown(&entry.release_id)),
+        ("served by", &entry.url),
+        ("where", &place),
+        ("seen", &seen),
+    ] {
+        print_line(format_args!("{name:<11} {value}"));
+    }
     if let Some((at, how)) = &document.resolved {
         print_line(format_args!("resolved    {how} {at:.0}"));
     }
