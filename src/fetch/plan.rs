@@ -67,14 +67,6 @@ impl Block {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ChainStart {
-    /// The walk starts at `start`. The pages before it have `items` items.
-    Page { start: Position, items: u64 },
-    /// All pages of the chain are durable. They have `items` items.
-    Done { items: u64 },
-}
-
 /// The chains that an unfinished run has begun, and what it has stored of them.
 #[derive(Clone, Debug, Default)]
 pub struct BegunChains {
@@ -245,18 +237,9 @@ impl Plan {
             self.split(&scope, middle);
             return Some(NextChain::Halved(scope, middle));
         }
-        let next = match self.begun.next.get(&scope.chain()) {
-            None => ChainStart::Page {
-                start: self.first.clone(),
-                items: 0,
-            },
-            Some((Some(next), items)) => ChainStart::Page {
-                start: next.clone(),
-                items: *items,
-            },
-            Some((None, items)) => ChainStart::Done { items: *items },
-        };
-        Some(NextChain::Walk(scope, next))
+        let begun = self.begun.next.get(&scope.chain()).cloned();
+        let (start, items) = begun.unwrap_or_else(|| (Some(self.first.clone()), 0));
+        Some(NextChain::Walk(scope, start, items))
     }
 
     fn next_whole(&mut self) -> Option<Scope> {
@@ -271,8 +254,9 @@ impl Plan {
 }
 
 pub(super) enum NextChain {
-    /// Walk this chain from this start.
-    Walk(Scope, ChainStart),
+    /// Walk this chain from this page. The pages before it have this number of items. If there is
+    /// no page to start from, all pages of the chain are durable.
+    Walk(Scope, Option<Position>, u64),
     /// Report that this window was halved in an earlier run. Its halves are the next chains.
     Halved(Scope, Timestamp),
 }

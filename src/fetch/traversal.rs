@@ -23,7 +23,7 @@ use crate::fetch::fetcher::Fetcher;
 use crate::fetch::file::{FileWalk, Input};
 use crate::fetch::page::is_conditional;
 use crate::fetch::page_budget::PageBudget;
-use crate::fetch::plan::{ChainStart, NextChain, Plan};
+use crate::fetch::plan::{NextChain, Plan};
 use crate::fetch::previous_run::{KnownPages, PreviousRun};
 use crate::fetch::run_state::RunState;
 use crate::fetch::scope::{Axes, Scope};
@@ -141,15 +141,15 @@ impl Traversal {
                 Some(NextChain::Halved(scope, middle)) => {
                     self.waiting.push_back(Event::Split { scope, middle });
                 }
-                Some(NextChain::Walk(scope, _))
+                Some(NextChain::Walk(scope, ..))
                     if scope.chain().as_str().len() > Chain::MAX_BYTES =>
                 {
                     self.waiting.push_back(Event::Failed(name_too_long(&scope)));
                 }
-                Some(NextChain::Walk(scope, ChainStart::Done { items })) => {
+                Some(NextChain::Walk(scope, None, items)) => {
                     self.waiting.push_back(self.end_of_durable(scope, items));
                 }
-                Some(NextChain::Walk(scope, ChainStart::Page { start, items })) => {
+                Some(NextChain::Walk(scope, Some(start), items)) => {
                     let walk = self.new_walk(scope, start, items);
                     self.push_walk(walk);
                 }
@@ -396,7 +396,7 @@ mod tests {
         let handled = traversal.handle(&day(1), split).unwrap();
         assert!(matches!(handled, Event::Split { middle: it, .. } if it == middle));
         let halves = [(); 2].map(|()| match traversal.plan.next() {
-            Some(NextChain::Walk(scope, _)) => scope.window.unwrap(),
+            Some(NextChain::Walk(scope, ..)) => scope.window.unwrap(),
             _ => panic!("a half"),
         });
         assert_eq!(halves[0].to, middle);
