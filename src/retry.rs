@@ -95,8 +95,9 @@ impl Retry {
         }
     }
 
-    /// Waits before the next attempt. Returns the error if no further attempt is allowed.
-    async fn wait(&mut self, error: Error) -> Result<()> {
+    /// Waits before the next attempt. Returns the error if no further attempt is allowed. Only
+    /// work that borrows mutably calls this; other work calls [`Retry::run`].
+    pub(crate) async fn wait(&mut self, error: Error) -> Result<()> {
         let task = &self.task;
         let wait = self.backoff.next_wait();
         if !error.is_transient() || Instant::now() + wait > self.give_up {

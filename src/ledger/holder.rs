@@ -1,6 +1,6 @@
 //! Renews the lease of a run, checks that the run's pages are durable, and ends the run.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_postgres::types::{ToSql, Type};
 use tracing::warn;
@@ -13,6 +13,7 @@ use crate::ledger::verify::count_missing;
 use crate::ledger::{Lease, PageSet, WatermarkMove, signed};
 use crate::page::Cursor;
 use crate::request::Requests;
+use crate::retry::Retry;
 
 /// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -185,15 +186,12 @@ impl Holder {
     ///
     /// The lease was not renewed, for one of the reasons that [`Holder::send_heartbeat`] lists.
     pub(crate) async fn reach_server(&mut self) -> Result<String> {
-        let deadline = Instant::now() + self.database.settings().retry_for;
+        let limit = self.database.settings().retry_for;
+        let mut retry = Retry::new("lease", "renew the lease", limit).for_source(&self.source);
         loop {
             match self.send_heartbeat(&RunUpdate::default()).await {
                 Ok(()) => return Ok(self.run.server.clone()),
-                Err(error) if error.is_transient() && Instant::now() < deadline => {
-                    warn!(error = %error.chain(), "could not renew the lease; trying again");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                Err(error) => return Err(error),
+                Err(error) => retry.wait(error).await?,
             }
         }
     }

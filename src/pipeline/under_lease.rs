@@ -1,14 +1,11 @@
 //! Works under the lease of a source, in a run whose end is always written.
 
-use std::time::{Duration, Instant};
-
-use tracing::warn;
-
 use crate::config::Config;
 use crate::database::{Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, Claim, End, Holder, Lease, RunSpec, RunUpdate, Verdict};
 use crate::pipeline::dispatch::choose_verdict;
+use crate::retry::Retry;
 
 /// Claims a source, works under its lease, and writes the end of the run, whatever the work
 /// returns. If the future is dropped, the end is not written, and the lease has to expire.
@@ -52,15 +49,16 @@ pub(super) async fn write_end(
     update: &RunUpdate,
     config: &Config,
 ) -> Result<()> {
-    let deadline = Instant::now() + config.database.retry_for;
+    let task = "write the end of the run";
+    let mut retry = Retry::new("run", task, config.database.retry_for);
     loop {
-        let ended = wait_for_reply(config.lease.ttl / 2, holder.end(end, update)).await;
-        match ended.and_then(|ended| ended) {
-            Err(error) if error.is_transient() && Instant::now() < deadline => {
-                warn!(error = %error.chain(), "could not write the end of the run: trying again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            ended => return ended,
+        let ending = holder.end(end, update);
+        match wait_for_reply(config.lease.ttl / 2, ending)
+            .await
+            .and_then(|it| it)
+        {
+            Ok(()) => return Ok(()),
+            Err(error) => retry.wait(error).await?,
         }
     }
 }
