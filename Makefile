@@ -54,6 +54,7 @@ check: ## check format, lints, documentation, licences and Kubernetes files
 	cargo fmt --manifest-path $(FUZZ)/Cargo.toml --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
+	cargo clippy --locked --no-default-features --features cli -- -D warnings
 	cargo clippy --locked --lib -- -D warnings --cfg fuzzing
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	cargo deny --locked check bans licenses sources
