@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::can_end_by_empty_page;
+use crate::fetch::guard::is_end;
 use crate::fetch::index_page::pick_items;
 use crate::fetch::page::read_redacted_following;
 use crate::fetch::pagination::{self, PageParts};
@@ -107,24 +107,16 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     Ok(values)
 }
 
-/// Returns true if this status in place of a page ends the index. The rules are those of a chain
-/// of pages.
-fn is_end_of_index(fetcher: &Fetcher, index: &Index, position: &Position, status: u16) -> bool {
-    let has_begun = *position != pagination::first_position(&index.page);
-    let is_empty = fetcher.source().http.empty_status.contains(&status)
-        && (!has_begun || can_end_by_empty_page(&index.page, status));
-    is_empty || (index.page.stop_status() == Some(status) && has_begun)
-}
-
 async fn fetch_index_page(
     fetcher: &Fetcher,
     index: &Index,
     position: &Position,
 ) -> Result<(Vec<String>, Option<Position>)> {
     let target = fetcher.addresses().index_target(index, position)?;
-    let empty = &fetcher.source().http.empty_status;
+    let http = &fetcher.source().http;
+    let has_begun = *position != pagination::first_position(&index.page);
     let stop = index.page.stop_status();
-    let handled: Vec<u16> = empty.iter().copied().chain(stop).collect();
+    let handled: Vec<u16> = http.empty_status.iter().copied().chain(stop).collect();
     let spec = RequestSpec {
         handled_statuses: &handled,
         ..RequestSpec::new(&target, position.number, &fetcher.client.pace)
@@ -155,7 +147,7 @@ async fn fetch_index_page(
         // the request did not ask whether the index has changed
         Answer::Unchanged(_) => return Err(truncated_error("status 304".into())),
         // there is no such page after the last one, or the first page names nothing
-        Answer::Status(status) if is_end_of_index(fetcher, index, position, status) => {
+        Answer::Status(status) if is_end(&index.page, http, status, has_begun) => {
             return Ok((Vec::new(), None));
         }
         Answer::Status(status) => return Err(truncated_error(format!("status {status}"))),

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Delivery, Listing, fetch_items};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::{Guard, PageContent, can_end_by_empty_page, is_compared};
+use crate::fetch::guard::{Guard, PageContent, is_compared, is_end};
 use crate::fetch::page::{PageAnswer, Status, describe_fetch, fetch_page};
 use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
@@ -314,11 +314,9 @@ impl ChainWalk {
         if is_too_wide && let Some(middle) = self.middle {
             return self.split(middle);
         }
-        let is_empty = source.http.empty_status.contains(&status)
-            && (!self.has_begun || can_end_by_empty_page(&source.page, status));
-        let is_behind_the_last =
-            source.page.stop_status() == Some(status) && (self.scope.is_part() || self.has_begun);
-        if is_empty || is_behind_the_last {
+        // a part of a feed may have no page at all
+        let is_absent = self.scope.is_part() && source.page.stop_status() == Some(status);
+        if is_absent || is_end(&source.page, &source.http, status, self.has_begun) {
             return self.end();
         }
         let what = describe_fetch(self.fetcher(), &self.scope, position);
@@ -346,7 +344,7 @@ impl ChainWalk {
     }
 
     /// Returns the time at which the window of a page is to be halved. Returns `None` if the
-    /// publisher gives all items of the window, or if the window is too short to be halved.
+    /// publisher gives all items of the window, or if the window is too short to be halved; the chain then ends with an error.
     fn find_split_time(&mut self, page: &Page) -> Option<Timestamp> {
         let window = self.fetcher().source().window.as_ref()?;
         let most = window.split_when.items?;
@@ -395,10 +393,10 @@ impl ChainWalk {
             );
             return Err(self.page_error(Kind::Config, &page.position, &why));
         }
-        if self.is_repeat_of_other_windows(page) {
+        if self.check_window_beginning(page) {
             // the items belong to the windows before this one, which have been delivered
             let why = "begins with the items of the windows before it, \
-                       so its dates are not heeded";
+                       so the server ignores its dates";
             return Err(self.page_error(Kind::Truncated, &page.position, why));
         }
         self.last = page
@@ -494,7 +492,7 @@ impl ChainWalk {
         if self.until.is_some_and(|until| position.number >= until) {
             return self.stop();
         }
-        if self.guard.is_loop(url, &next.cursor) {
+        if self.guard.check_loop(url, &next.cursor) {
             if self.pagination().stops_at_repeated_page() {
                 return self.end_after_page();
             }
@@ -543,7 +541,7 @@ impl ChainWalk {
 
     /// Returns true if the page is the first of its window and too many windows have begun with
     /// the same items. Then the server ignores the dates in requests.
-    fn is_repeat_of_other_windows(&self, page: &Page) -> bool {
+    fn check_window_beginning(&self, page: &Page) -> bool {
         let is_first = self.scope.window.is_some() && page.position.cursor == self.first.cursor;
         is_first
             && page.item_count() > 0
@@ -551,7 +549,7 @@ impl ChainWalk {
             && self
                 .run
                 .window_beginnings
-                .is_repeated(&self.scope.axes, page)
+                .count_beginning(&self.scope.axes, page)
     }
 
     /// Records an error if the last page is empty and the chain has fewer items than its total.

@@ -59,9 +59,10 @@ pub enum Event<P = Page> {
         /// The time at which the first half ends and the second half begins.
         middle: Timestamp,
     },
-    /// One of several chains failed. The other chains continue.
+    /// A chain failed. If the run has several, the others continue; the only chain of a run gives
+    /// an error instead once it leaves this folder.
     Failed(Error),
-    /// The part of the feed of one of several chains does not exist. The other chains continue.
+    /// The part of the feed that a chain covers does not exist. Otherwise like `Failed`.
     Gone(Error),
 }
 

@@ -1,7 +1,7 @@
 //! Finds chains that never end or fail all the time: pages that lead back to an earlier page,
 //! repeat their items, stay empty, or fail one after another.
 //!
-//! Everything here is pure. [`chain`](crate::fetch::chain) tells the guard what it requests and
+//! Nothing here does I/O. [`chain`](crate::fetch::chain) tells the guard what it requests and
 //! receives, and fails if the guard objects.
 
 use std::collections::{HashMap, HashSet};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Kind;
 use crate::page::{Cursor, Page};
-use crate::source::{Pagination, Stop};
+use crate::source::{Http, Pagination, Stop};
 
 /// At most this many pages in a row may have the same items, and at most this many windows the
 /// same first page. A server that ignores the query parameter serves its first page for ever. Two
@@ -88,9 +88,9 @@ impl Guard {
         }
     }
 
-    /// Returns true if the page at `url` names as the next page itself or a page that was
-    /// requested before.
-    pub(super) fn is_loop(&mut self, url: &str, next: &Cursor) -> bool {
+    /// Adds the page at `url` to the requested pages. Returns true if it names as the next page
+    /// itself or a page that was requested before.
+    pub(super) fn check_loop(&mut self, url: &str, next: &Cursor) -> bool {
         let Some(key) = find_link(next) else {
             return false;
         };
@@ -131,7 +131,7 @@ impl Guard {
             Cursor::Start | Cursor::Link(_) => {
                 "has the items of the pages before it, so their links lead on for ever"
             }
-            _ => "has the items of the pages before it, so its number is not heeded",
+            _ => "has the items of the pages before it, so the server ignores its number",
         };
         (self.alike_in_a_row > MAX_ALIKE).then(|| why.to_owned())
     }
@@ -180,7 +180,7 @@ pub(super) struct WindowBeginnings {
 impl WindowBeginnings {
     /// Counts a window that begins with the items of this page. Returns true if too many windows
     /// along the same axes have begun with them, because then the server ignores dates.
-    pub(super) fn is_repeated(&self, axes: &impl Hash, page: &Page) -> bool {
+    pub(super) fn count_beginning(&self, axes: &impl Hash, page: &Page) -> bool {
         let mut hasher = self.hasher.build_hasher();
         axes.hash(&mut hasher);
         let hash = hash_items(page, hasher);
@@ -220,12 +220,20 @@ fn find_link(cursor: &Cursor) -> Option<&str> {
 /// links or tokens ends there only if the status is a success, because an error means that the
 /// remaining pages are lost. A chain that has a total, or a status of its own for the end, does
 /// not end there.
-pub(super) fn can_end_by_empty_page(pagination: &Pagination, status: u16) -> bool {
+fn can_end_by_empty_page(pagination: &Pagination, status: u16) -> bool {
     match pagination {
         Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => *stop == Stop::Empty,
         Pagination::Link { .. } | Pagination::Token { .. } => (200..300).contains(&status),
         Pagination::Single | Pagination::File => false,
     }
+}
+
+/// Returns true if the server ends a chain with this status in place of a page. `has_begun` is
+/// true if the chain has had a page.
+pub(super) fn is_end(pagination: &Pagination, http: &Http, status: u16, has_begun: bool) -> bool {
+    let is_empty = http.empty_status.contains(&status);
+    (is_empty && (!has_begun || can_end_by_empty_page(pagination, status)))
+        || (has_begun && pagination.stop_status() == Some(status))
 }
 
 fn hash_items(page: &Page, mut hasher: impl Hasher) -> u64 {
@@ -287,8 +295,8 @@ mod tests {
     #[test]
     fn an_objection_says_what_the_server_ignores() {
         for (cursor, expected) in [
-            (Cursor::Number(7), "so its number is not heeded"),
-            (Cursor::Offset(700), "so its number is not heeded"),
+            (Cursor::Number(7), "so the server ignores its number"),
+            (Cursor::Offset(700), "so the server ignores its number"),
             (link("7"), "so their links lead on for ever"),
         ] {
             let pages = vec![(cursor, None, 5, 1); 3];
@@ -350,7 +358,7 @@ mod tests {
             for cursor in asked {
                 guard.note_request(cursor);
             }
-            assert_eq!(guard.is_loop(url, &next), expected, "{next:?}");
+            assert_eq!(guard.check_loop(url, &next), expected, "{next:?}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! The state that all chains of a run share: the budgets, the bounds of windows, and the pages
-//! of the previous run.
+//! The state that all chains of a run share: the budgets, what windows began with, and the
+//! pages of the previous run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};

@@ -599,7 +599,7 @@ async fn an_endless_feed_is_detected() {
         })
         .await;
         let ran = ran.expect(4);
-        ran.expect_log("is not heeded");
+        ran.expect_log("so the server ignores its number");
         assert_eq!(ran.report()["verdict"], "truncated");
         assert_eq!(ingest.count("release").await, 2);
         assert_eq!(publisher.requests().len(), 3);

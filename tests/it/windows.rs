@@ -313,13 +313,13 @@ async fn a_server_that_ignores_dates_is_detected() {
     let newest = ["7".to_owned(), "8".into()];
     let body = json!({"releases": releases(&newest)}).to_string();
     let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
-    let unheeded = Ingest::with_definition(&table(&publisher, "/feed?from={from}&to={to}")).await;
-    let run = unheeded.run(&["--until", "2024-02-01"]).await.expect(4);
-    run.expect_log("its dates are not heeded");
+    let ignored = Ingest::with_definition(&table(&publisher, "/feed?from={from}&to={to}")).await;
+    let run = ignored.run(&["--until", "2024-02-01"]).await.expect(4);
+    run.expect_log("the server ignores its dates");
     assert_eq!(run.report()["verdict"], "truncated");
-    assert_eq!(unheeded.count("release").await, 2);
+    assert_eq!(ignored.count("release").await, 2);
     assert_eq!(
-        read_watermark(&unheeded).await.as_deref(),
+        read_watermark(&ignored).await.as_deref(),
         Some("2024-01-05T00:00:00")
     );
     // Two windows, and three in a row that fail.

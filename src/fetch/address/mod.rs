@@ -104,8 +104,8 @@ impl<'a> Addresses<'a> {
                     )));
                 }
                 let url = Url::parse(&text);
-                let mut url =
-                    url.map_err(|e| Error::config("the URL of an axis is none").with_source(e))?;
+                let mut url = url
+                    .map_err(|e| Error::config("the URL of an axis is not valid").with_source(e))?;
                 if let (Some(param), Some(value)) = (index.page.param(), find_parameter(cursor)) {
                     set_parameter(&mut url, param, &value);
                 }
@@ -135,7 +135,7 @@ impl<'a> Addresses<'a> {
             .policy
             .own_url()
             .join(&values.render(template, Escaping::Url));
-        let mut url = joined.map_err(|e| link_error("its URL is none").with_source(e))?;
+        let mut url = joined.map_err(|e| link_error("its URL is not valid").with_source(e))?;
         url.set_fragment(None);
         for (name, template) in query {
             set_parameter(&mut url, name, &values.render(template, Escaping::Plain));

@@ -94,7 +94,7 @@ impl Receive for Download<'_> {
     /// file from its start each time. Such an attempt must bring at least as many new bytes as
     /// repeated ones. Otherwise a server that breaks a little later each time could go on for
     /// ever.
-    fn has_progressed(&self) -> bool {
+    fn take_progress(&self) -> bool {
         let bytes = self.bytes.load(Relaxed);
         let least = PROGRESS_BYTES.max(self.repeated.load(Relaxed));
         let has = bytes - self.counted.load(Relaxed) >= least;

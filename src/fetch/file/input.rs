@@ -49,7 +49,7 @@ impl Input {
             let url = Url::parse(name);
             return url
                 .map(Self::Url)
-                .map_err(|e| Error::config("a URL that is none").with_source(e));
+                .map_err(|e| Error::config(format!("URL {shown} is not valid")).with_source(e));
         }
         let file_error = |e: io::Error| Error::config(format!("file {shown}")).with_source(e);
         let path = std::path::absolute(name).map_err(file_error)?;
