@@ -43,6 +43,11 @@ impl Lease {
             (&self.taken_at, Type::TIMESTAMPTZ),
         ]
     }
+
+    /// Returns the error of a write that found that another run has the lease.
+    pub(crate) fn lost_error() -> Error {
+        Error::new(Kind::Lease, "another run has taken over the source")
+    }
 }
 
 /// A lease that was just taken, and the state of its run.

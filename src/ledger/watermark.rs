@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use crate::database::Database;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::ledger::Lease;
 use crate::page::Cursor;
 
@@ -79,7 +79,7 @@ pub async fn read_walked_axes(
 ///
 /// # Errors
 ///
-/// The lease is lost ([`Kind::Lease`]), or the database query fails.
+/// The lease is lost ([`Kind::Lease`](crate::error::Kind::Lease)), or the database query fails.
 pub async fn save_run_window(
     database: &Database,
     lease: &Lease,
@@ -95,7 +95,6 @@ pub async fn save_run_window(
         (&until as _, Type::TIMESTAMPTZ),
     ];
     let rows = database.query(sql, &parameters).await?;
-    let lease_lost = || Error::new(Kind::Lease, "another run has taken over the source");
-    let row = rows.first().ok_or_else(lease_lost)?;
+    let row = rows.first().ok_or_else(Lease::lost_error)?;
     Ok((row.try_get("window_from")?, row.try_get("window_until")?))
 }

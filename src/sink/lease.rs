@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 
 use crate::bulk::{Session, Transaction};
 use crate::database::Database;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::ledger::Lease;
 
 pub(super) const HOLD_LEASE: &str = include_str!("../../sql/sink/hold_lease.sql");
@@ -26,11 +26,7 @@ pub(super) async fn begin_with_lease(
             (Box::new(lease.epoch), Type::INT4),
             (Box::new(lease.taken_at), Type::TIMESTAMPTZ),
         ],
-        lost_lease_error,
+        Lease::lost_error,
     );
     Ok(transaction)
-}
-
-pub(super) fn lost_lease_error() -> Error {
-    Error::new(Kind::Lease, "another run has taken over the source")
 }

@@ -6,9 +6,8 @@ use tokio_postgres::types::Type;
 use crate::bulk::{Answer, Exchange, Transaction, TypedParameter, next_reply};
 use crate::error::Result;
 use crate::failpoint;
-use crate::ledger::{Counts, signed};
+use crate::ledger::{Counts, Lease, signed};
 use crate::page::{PageRecord, Validators};
-use crate::sink::lease::lost_lease_error;
 use crate::sink::release::Served;
 
 pub(super) const INSERT_PAGE: &str = include_str!("../../sql/sink/insert_page.sql");
@@ -118,6 +117,6 @@ pub(super) async fn read_durable_counts(
         ],
     );
     let rows = exchange.await_last_answer().await?.rows;
-    let row = rows.first().ok_or_else(lost_lease_error)?;
+    let row = rows.first().ok_or_else(Lease::lost_error)?;
     Ok(Counts::from_row(row)?)
 }

@@ -118,7 +118,7 @@ pub struct Served {
     pub chain: String,
     /// The number of the page.
     pub page_number: i64,
-    /// The time at which the rows are written; no two commits of a process share one.
+    /// The time of the commit. A row whose `first_seen_at` equals it was inserted, not updated.
     pub now: Timestamp,
     /// The time at which the page was fetched.
     pub fetched_at: Timestamp,
