@@ -53,8 +53,10 @@ const EXIT_CODES: &str = "Exit codes:
   0  done: the end of the requested data was reached, and everything before it is stored
   1  unexpected error
   2  wrong command line or configuration: correct it
-  3  database or publisher unreachable, or metrics not written: try again
-  4  stopped before the end, progress is saved: try again, or see why a link is refused
+  3  database or publisher unreachable, the database lost commits that it had confirmed, or
+     metrics not written: try again
+  4  stopped before the end, progress is saved: try again, or see why a link or a redirect is
+     refused
   5  too many rejected releases
   6  another run holds the source, or took it over
   130, 143  stopped by a second signal";
@@ -177,7 +179,7 @@ pub struct Backfill {
     /// The first date, for sources with windows of time
     #[arg(long, value_name = "DATE")]
     pub from: Option<Moment>,
-    /// The last date; by default now
+    /// End at this date instead of now; a date without a time is its first moment
     #[arg(long, value_name = "DATE", requires = "from")]
     pub until: Option<Moment>,
     #[command(flatten)]

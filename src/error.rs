@@ -83,7 +83,7 @@ impl Kind {
     }
 
     /// Returns the class of a failure with this HTTP status. A server error may pass; any other
-    /// status means that the server has no more pages for us.
+    /// status ends the run.
     pub(crate) fn from_status(status: u16) -> Self {
         match status {
             408 | 500.. => Kind::Environment,

@@ -69,8 +69,8 @@
 //!   of its own.
 //! - Tasks are spawned by [`pipeline`], by the commands for progress and signals, by the demo's
 //!   publisher, by [`database`] for each connection, and by nothing else. Threads that may block
-//!   are used by [`fetch`] for a piece of a file, by [`pipeline`] for a page, and by the local
-//!   server to find its programs.
+//!   are used by [`fetch`] for a piece of a file, by [`pipeline`] for a page, by the local server
+//!   to find its programs, and by tokio for files and DNS.
 //! - No value becomes a part of SQL text. Statements are files under `sql/`, constants of the
 //!   program, or built by [`bulk`] from a table that is known at compile time.
 //! - No URL that is found in data is requested, except links and what an index names, on the

@@ -177,8 +177,8 @@ pub struct Tender {
 /// The columns of `ocds.release` that a release fills, in the order in which they are sent. The
 /// other columns say where and when the release was served.
 ///
-/// This list is the only one. The table, the upserts, the estimate of a release's memory and the
-/// benchmarks are derived from it.
+/// The table, the upserts, the estimate of a release's memory and the benchmarks are derived from
+/// this list. The migrations create the columns, and `extract` reads their values.
 pub const COLUMNS: &[Column] = &[
     Column::text("ocid", |it| Some(&it.key.ocid)),
     Column::text("release_id", |it| Some(&it.key.release_id)),

@@ -60,7 +60,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            if receive.has_progressed() {
+            if receive.take_progress() {
                 waits = RetryWaits::new(&self.limits);
                 number = 1;
             }

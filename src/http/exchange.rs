@@ -94,7 +94,7 @@ impl Client {
     ) -> RequestBuilder {
         let is_home = self.policy.hosts.is_home(url);
         let connections = match &self.public_connections {
-            Some((public_hosts, connections)) if self.policy.hosts.is_allowed_by_wildcard(url) => {
+            Some((public_hosts, connections)) if self.policy.hosts.is_unnamed(url) => {
                 public_hosts.require_public(url.host_str().unwrap_or_default());
                 connections
             }

@@ -19,7 +19,8 @@ pub(crate) enum Failure {
     Final(Error),
     /// The connection failed, or a time limit passed.
     Connection(Error),
-    /// The server answered with a status that is neither a success nor a redirect.
+    /// The server answered with a status that brings no page: one that is unexpected, or that the
+    /// source declares.
     Status {
         status: StatusCode,
         retry_after: Option<Duration>,
@@ -33,8 +34,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Makes a failure of a response whose status is neither a success nor a redirect, and reads
-    /// its `Retry-After`. A date there is compared with the server's own `Date`, because our
+    /// Makes a failure of a response whose status brings no page, and reads its `Retry-After`. A date there is compared with the server's own `Date`, because our
     /// clock may be wrong.
     pub(super) fn from_status(response: &Response) -> Self {
         let said_at = text_header(response, &DATE)

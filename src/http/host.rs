@@ -81,9 +81,9 @@ impl Hosts {
         let _ = url.set_password(own_url.password());
     }
 
-    /// Returns true if the host is allowed only by `*`, which stands for any host of the public
-    /// internet.
-    pub(super) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
+    /// Returns true if the source does not name the host: it is neither its own host, nor allowed
+    /// by name, nor written out in its URLs. If `*` is allowed, such a host may be requested.
+    pub(super) fn is_unnamed(&self, url: &Url) -> bool {
         !is_same_host(&self.own_url, url) && !self.is_named(url) && !self.is_declared(url)
     }
 

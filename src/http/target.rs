@@ -170,7 +170,7 @@ impl TargetPolicy {
     /// Returns true if the host shows a secret and the source does not name this host itself.
     fn has_secret_in_host(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
-        self.hosts.is_allowed_by_wildcard(url) && self.secrets.redactor.has_value_in_host(host)
+        self.hosts.is_unnamed(url) && self.secrets.redactor.has_value_in_host(host)
     }
 
     /// Fills in the placeholders of a link to the source's own host. This happens before the link

@@ -59,7 +59,9 @@ impl fmt::Display for Interruption {
             Self::Unclear => {
                 f.write_str("the headers of the answer do not say clearly how long its body is")
             }
-            Self::Part => f.write_str("the server sent a part only, which nobody asked for"),
+            Self::Part => {
+                f.write_str("the server sent only a part, although the whole was requested")
+            }
         }
     }
 }

@@ -140,7 +140,7 @@ impl Dispatch {
                         let keys = self.collect_keys(&event);
                         self.waiting = Some(WaitingEvent { event, keys });
                     }
-                    // the commits of the pages before the error are finished
+                    // the commits of the pages before the error are still awaited
                     Some(Err(error)) => self.fail(error),
                     None => is_open = false,
                 },
@@ -400,10 +400,10 @@ impl DispatchResult {
     pub(super) fn find_shortfall(&self, is_stopped: bool) -> Option<Error> {
         let message = match (self.unreadable, self.reached) {
             (0, Some(_)) => return None,
-            (0, None) if is_stopped => "stopped before the end; the next run goes on".into(),
+            (0, None) if is_stopped => "stopped before the end; the next run resumes".into(),
             (0, None) => "the end of the feed was not seen".into(),
-            (1, _) => "one page could not be read; the next run asks for it again".into(),
-            (n, _) => format!("{n} pages could not be read; the next run asks for them again"),
+            (1, _) => "one page could not be read; the next run requests it again".into(),
+            (n, _) => format!("{n} pages could not be read; the next run requests them again"),
         };
         Some(Error::new(Kind::Truncated, message))
     }

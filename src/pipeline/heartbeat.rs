@@ -19,7 +19,7 @@ use crate::ledger::{End, Holder, RunUpdate, Watermark, WatermarkMove};
 use crate::pipeline::committed::CommittedPages;
 use crate::pipeline::under_lease::write_end;
 
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 pub(super) struct Heartbeat {
     holder: Holder,
@@ -76,7 +76,7 @@ impl Heartbeat {
                 break;
             }
             // renews soon, because a lost connection no longer shows that this process lives
-            next = self.every.min(AGAIN);
+            next = self.every.min(RETRY_WAIT);
             warn!(error = %error.chain(), "could not renew the lease");
         }
         self
@@ -107,7 +107,7 @@ impl Heartbeat {
         let forgetting = holder.delete_old_runs(config.ledger.keep_runs);
         let forgotten = wait_for_reply(self.reply_timeout, forgetting).await;
         if let (Ok(()), Err(error)) = (&ended, forgotten.and_then(|forgotten| forgotten)) {
-            warn!(error = %error.chain(), "runs of long ago could not be forgotten");
+            warn!(error = %error.chain(), "could not delete old runs; the next run tries again");
         }
         ended
     }

@@ -7,7 +7,7 @@
 //! in it. These need a permit of their own, because small releases take more memory than their
 //! text.
 //!
-//! Only this module knows all three stages, and it joins every task that it spawns. A run is
+//! Only this module joins all three stages, and it waits for every task that it spawns. A run is
 //! stopped in one place, the fetch loop. The other stages end because their channels close.
 
 mod committed;
@@ -62,8 +62,7 @@ use crate::retry::Retry;
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
 
-/// This many finished requests may wait to be logged. No more can finish while the log writes a
-/// batch.
+/// This many finished requests may wait to be logged. Further ones are dropped and counted.
 const REQUESTS: usize = 1_000;
 
 /// Runs a job on a source and reports the result.
@@ -355,8 +354,8 @@ impl Run<'_> {
         let name = &self.source.name;
         let what = match resume {
             Some(resume) => match resume.page() {
-                Some(page) => format!("goes on behind page {page}"),
-                None => format!("goes on, {} of its chains begun", resume.chains.len()),
+                Some(page) => format!("resumes after page {page}"),
+                None => format!("resumes with {} chains begun", resume.chains.len()),
             },
             None => "begins".into(),
         };

@@ -2,8 +2,8 @@
 //! in a circle.
 //!
 //! It reads the sources as text: `use` trees, and other paths that begin with `crate` or `super`.
-//! It excludes unit tests, and the `mod.rs` of a folder, because that declares and re-exports its
-//! children.
+//! It excludes unit tests. The search for circles excludes the `mod.rs` of a folder, because that
+//! declares and re-exports its children.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

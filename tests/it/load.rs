@@ -390,7 +390,7 @@ async fn files_that_cannot_be_loaded_are_named_before_the_load() {
         (vec!["no-such-file.json"], "no-such-file.json: No such file"),
         (vec![folder.to_str().unwrap()], "is a directory"),
         (vec![&*good, &*good], "is named twice"),
-        (vec!["http://"], "a URL that is none"),
+        (vec!["http://"], "URL http:// is not valid"),
         (
             vec!["/dev/null"],
             "/dev/null: it is neither a file nor a pipe",

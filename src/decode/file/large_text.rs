@@ -69,7 +69,7 @@ impl LargeText {
         }
         if !documents.is_empty() {
             let count = documents.len();
-            let text = self.lookahead.split_off(end);
+            let text = self.lookahead.split_to(end);
             let documents = (self.documents, documents);
             self.documents += count;
             return Ok(
@@ -156,7 +156,7 @@ impl LargeText {
                  none of 1.0: `items.version` says what they are"
             );
         }
-        self.lookahead.split_off(start);
+        self.lookahead.split_to(start);
         self.list = Some(List {
             envelope: find_version(&envelope, &list),
             list,
@@ -188,7 +188,7 @@ impl LargeText {
         };
         *items += portion.items.len();
         let envelope = envelope.clone();
-        let body = self.lookahead.split_off(portion.end);
+        let body = self.lookahead.split_to(portion.end);
         let is_nothing = portion.items.is_empty();
         // a part without items is added only for an empty list, whose end shows that it is
         // complete

@@ -73,7 +73,7 @@ impl Lookahead {
     }
 
     /// Removes bytes from the start and returns them.
-    pub(super) fn split_off(&mut self, bytes: usize) -> Bytes {
+    pub(super) fn split_to(&mut self, bytes: usize) -> Bytes {
         // a copy, so that the memory of each is freed on its own
         let taken = Bytes::copy_from_slice(&self.bytes[..bytes]);
         self.bytes.advance(bytes);

@@ -150,7 +150,7 @@ impl FaultTest {
 
     /// Checks that a run ended by itself. If it could not begin, it must say so.
     fn expect_absorbed(&self, ran: &ProgramOutput, when: &str) {
-        let begins = ["begins", "goes on"].map(|how| format!(" of {SOURCE} {how}"));
+        let begins = ["begins", "resumes"].map(|how| format!(" of {SOURCE} {how}"));
         let has_begun = begins.iter().any(|it| ran.stderr.contains(it));
         let expected = if has_begun { &[0][..] } else { &[0, 3] };
         let is_expected = ran.code.is_some_and(|code| expected.contains(&code));
