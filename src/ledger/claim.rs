@@ -149,18 +149,14 @@ pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease
         let attempt = retry
             .for_source(&spec.source)
             .run(|| attempts.attempt_until_no_race());
-        match attempt.await? {
+        let current = match attempt.await? {
             Ok(claim) => return Ok(claim),
-            Err(CurrentHolder {
-                description,
-                is_alive,
-            }) => {
-                let now = Instant::now();
-                if (is_alive && now >= deadline) || now >= final_deadline {
-                    let message = format!("source {} is held by {description}", spec.source);
-                    return Err(Error::new(Kind::Lease, message));
-                }
-            }
+            Err(current) => current,
+        };
+        let now = Instant::now();
+        if (current.is_alive && now >= deadline) || now >= final_deadline {
+            let message = format!("source {} is held by {}", spec.source, current.description);
+            return Err(Error::new(Kind::Lease, message));
         }
         tokio::time::sleep(pause).await;
         pause = (2 * pause).min(LONGEST_PAUSE);
