@@ -81,28 +81,24 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     while let Some(position) = next {
         pages += 1;
         if pages > MAX_PAGES {
-            return Err(truncated_error(format!(
-                "it has more than {MAX_PAGES} pages"
-            )));
+            let message = format!("it has more than {MAX_PAGES} pages");
+            return Err(truncated_error(message));
         }
         let (named, after) = fetch_index_page(fetcher, index, &position).await?;
         let known = values.len();
         let has_names = !named.is_empty();
         values.extend(named.into_iter().filter(|value| seen.insert(value.clone())));
         if has_names && values.len() == known {
-            return Err(truncated_error(
-                "a page of it names nothing that is new".into(),
-            ));
+            return Err(truncated_error("a page of it names nothing that is new"));
         }
         if values.len() > MAX_COMBINATIONS {
-            return Err(truncated_error(format!(
-                "it names more than {MAX_COMBINATIONS}"
-            )));
+            let message = format!("it names more than {MAX_COMBINATIONS}");
+            return Err(truncated_error(message));
         }
         next = after;
     }
     if values.is_empty() {
-        return Err(truncated_error("it names nothing".into()));
+        return Err(truncated_error("it names nothing"));
     }
     Ok(values)
 }
@@ -145,7 +141,7 @@ async fn fetch_index_page(
             return Err(truncated_error(format!("it cannot be read: {message}")));
         }
         // the request did not ask whether the index has changed
-        Answer::Unchanged(_) => return Err(truncated_error("status 304".into())),
+        Answer::Unchanged(_) => return Err(truncated_error("status 304")),
         // there is no such page after the last one, or the first page names nothing
         Answer::Status(status) if is_end(&index.page, http, status, has_begun) => {
             return Ok((Vec::new(), None));
@@ -181,6 +177,6 @@ fn complete_url(url: &url::Url, value: String) -> String {
     })
 }
 
-fn truncated_error(message: String) -> Error {
+fn truncated_error(message: impl Into<String>) -> Error {
     Error::new(Kind::Truncated, message)
 }

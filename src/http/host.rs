@@ -50,9 +50,8 @@ impl Hosts {
     pub(super) fn permit_other_host(&self, what: &str, mut url: Url) -> Result<Url> {
         if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
             // a part of a password could be taken for the host and be shown in a message
-            return Err(link_error(&format!(
-                "{what} has a user or a password that is not percent-encoded"
-            )));
+            let message = format!("{what} has a user or a password that is not percent-encoded");
+            return Err(link_error(&message));
         }
         if self.is_allowed(&url) {
             clear_user(&mut url);
@@ -220,9 +219,8 @@ pub(super) fn check_length(what: &str, url: &Url) -> Result<()> {
     if url.as_str().len() <= MAX_URL_BYTES {
         return Ok(());
     }
-    Err(link_error(&format!(
-        "{what} is longer than {MAX_URL_BYTES} bytes"
-    )))
+    let message = format!("{what} is longer than {MAX_URL_BYTES} bytes");
+    Err(link_error(&message))
 }
 
 pub(crate) fn link_error(why: &str) -> Error {

@@ -108,9 +108,8 @@ impl TargetPolicy {
             return Ok(url);
         }
         if templates.any(|template| self.secrets.is_in_template(template.as_str())) {
-            return Err(link_error(&format!(
-                "{what} takes a secret to another host"
-            )));
+            let message = format!("{what} takes a secret to another host");
+            return Err(link_error(&message));
         }
         self.permit_other_host(what, url)
     }
@@ -160,9 +159,8 @@ impl TargetPolicy {
     /// read it.
     fn permit_other_host(&self, what: &str, url: Url) -> Result<Url> {
         if self.has_secret_in_host(&url) {
-            return Err(link_error(&format!(
-                "{what} shows a secret in the name of its host"
-            )));
+            let message = format!("{what} shows a secret in the name of its host");
+            return Err(link_error(&message));
         }
         self.hosts.permit_other_host(what, url)
     }

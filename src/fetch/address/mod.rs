@@ -49,10 +49,7 @@ impl<'a> Addresses<'a> {
     /// Returns true if the page's link was stored with the placeholder of a token, and no token
     /// has been issued yet.
     pub(super) fn is_token_missing(self, position: &Position) -> bool {
-        match &position.cursor {
-            Cursor::Link(link) => self.policy.is_token_missing(link),
-            _ => false,
-        }
+        matches!(&position.cursor, Cursor::Link(link) if self.policy.is_token_missing(link))
     }
 
     pub(super) fn file_target(self, url: &Url) -> Target {
