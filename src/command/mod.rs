@@ -205,8 +205,7 @@ async fn with_database<T>(
     Ok(value)
 }
 
-/// Runs a task on the database until the task ends or is stopped. The first SIGTERM or SIGINT
-/// asks the task to stop. If the task has not ended after `shutdown.grace`, it is aborted.
+/// Runs a task on the database, which a signal can stop.
 async fn run_stoppable<T>(
     config: &Config,
     task: impl AsyncFnOnce(&Database, &CancellationToken) -> Result<T>,

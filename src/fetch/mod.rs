@@ -6,8 +6,7 @@
 //! ```
 //!
 //! - A plain feed is one chain of pages. A feed that is requested in windows of time, or along an
-//!   axis, is one chain for each window and value. As many chains are walked side by side as the
-//!   source allows requests at once.
+//!   axis, is one chain for each window and value.
 //! - If no attempt can read a page, it becomes [`Fetched::Unreadable`], and is never taken for
 //!   the end of the feed.
 //! - A chain ends only if a page says so: by a missing link, a total that is reached, or a page
@@ -120,8 +119,9 @@ pub fn page_at(source: &Source, number: u64) -> Option<Position> {
     }
 }
 
-/// Streams the pages of a feed. Pages of one chain come in order, and several chains are walked
-/// side by side.
+/// Streams the pages of a feed. Pages of one chain come in order. Up to `http.concurrency` chains
+/// are walked side by side. If a chain has a total, up to `http.concurrency` of its pages are
+/// requested at once, as far as the budget allows.
 ///
 /// The stream ends after the chains of the plan, after `start.max_pages` pages, after an error,
 /// or when `stop` is cancelled. A cancelled stream ends at once: it abandons requests and waits
@@ -129,10 +129,8 @@ pub fn page_at(source: &Source, number: u64) -> Option<Position> {
 /// after the page `start.until`, and after an unreadable page whose next page is unknown. Only
 /// [`Event::Ended`] says that the end of a chain was seen.
 ///
-/// A permit of `budget` is acquired before each page and delivered with it. The receiver drops
-/// the permit once the page is committed. Up to `http.concurrency` chains are walked side by
-/// side. If a chain has a total, up to `http.concurrency` of its pages are requested at once, as
-/// far as the budget allows.
+/// Each page comes with its permit of `budget`, which the receiver drops once the page is
+/// committed.
 ///
 /// # Errors
 ///

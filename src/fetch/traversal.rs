@@ -211,10 +211,8 @@ impl Traversal {
         }
     }
 
-    /// Skips a chain that failed, if other chains follow. If several in a row fail, or the
-    /// publisher asks for no more requests, the run fails. If only chains of values that are new
-    /// in an index are left, they are dropped instead, because the failures may concern only
-    /// these.
+    /// Skips a chain that failed, or fails the run. If only chains of values that are new in an
+    /// index are left, they are dropped instead, because the failures may concern only these.
     fn fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
         let most = self.run.fetcher.limits().unreadable_in_a_row;

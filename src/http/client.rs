@@ -71,8 +71,7 @@ impl Client {
         })
     }
 
-    /// Returns the pace of requests for details. A source may declare a rate of their own for
-    /// them.
+    /// Returns the pace of requests for details, which may have a rate of their own.
     pub(crate) fn detail_pace(&self) -> &Pace {
         self.detail_pace.as_ref().unwrap_or(&self.pace)
     }

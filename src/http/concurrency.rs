@@ -47,8 +47,7 @@ impl Limit {
         }
     }
 
-    /// Starts a request and returns its number. Returns `None` if the limit allows no more
-    /// requests.
+    /// Starts a request and returns its number, if the limit allows one more.
     fn start(&mut self) -> Option<u64> {
         #[expect(
             clippy::cast_precision_loss,

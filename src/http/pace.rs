@@ -29,8 +29,6 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Makes the pace of a source that declares this rate, if any, and allows `concurrency`
-    /// requests at once.
     pub(super) fn new(rate: Option<Rate>, concurrency: usize) -> Self {
         Self {
             limiter: rate.map(|rate| {

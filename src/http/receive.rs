@@ -23,8 +23,6 @@ pub(crate) struct Received<'a> {
     pub(crate) url: &'a Url,
     pub(crate) body: Bytes,
     pub(crate) content_type: Option<&'a str>,
-    /// The `ETag` and `Last-Modified` of the response. With them the server can tell later
-    /// whether the target has changed.
     pub(crate) validators: Validators,
 }
 
@@ -33,8 +31,6 @@ pub(crate) struct ArrivingBody<'a> {
     pub(crate) url: &'a Url,
     pub(crate) limits: &'a config::Fetch,
     pub(crate) count_bytes: &'a (dyn Fn(u64) + Send + Sync),
-    /// The `ETag` and `Last-Modified` of the response. With them the server can tell later
-    /// whether the target has changed.
     pub(crate) validators: Validators,
 }
 

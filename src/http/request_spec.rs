@@ -34,7 +34,6 @@ impl<'a> RequestSpec<'a> {
     }
 }
 
-/// One attempt at a request.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) spec: RequestSpec<'a>,

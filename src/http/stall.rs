@@ -88,8 +88,7 @@ impl Meter {
     }
 
     /// Adds bytes that arrived. Measures the speed if we have waited for at least
-    /// `fetch.read_timeout`. If the speed is too low, the next call fails and not this one,
-    /// because the bytes of this call may be the last of the body.
+    /// `fetch.read_timeout`. If the speed is too low, the next call fails.
     fn add_bytes(&mut self, bytes: usize) -> Result<(), Stall> {
         if let Some(stall) = self.stall {
             return Err(stall);

@@ -342,7 +342,7 @@ fn write_split_when(when: &SplitWhen) -> Option<Value> {
     non_empty_table([
         ("items", when.items.map(Value::from)),
         ("total", optional_text(when.total.as_ref())),
-        ("status", (!when.status.is_empty()).then(status)),
+        ("status", list(when.status.iter().copied())),
         ("smallest", optional_text(when.smallest)),
     ])
 }
