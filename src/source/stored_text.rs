@@ -338,7 +338,6 @@ fn write_window_pages(window: &Window) -> Value {
 }
 
 fn write_split_when(when: &SplitWhen) -> Option<Value> {
-    let status = || when.status.iter().copied().collect();
     non_empty_table([
         ("items", when.items.map(Value::from)),
         ("total", optional_text(when.total.as_ref())),
