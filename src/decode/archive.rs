@@ -4,7 +4,7 @@
 //! whatever size the member claims. The name of a member is only a label and never a path,
 //! because nothing is written to disk.
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
@@ -13,11 +13,9 @@ use zip::read::{Config, ZipFileEntry};
 use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
-use super::budget::{Budget, LimitExceeded};
+use super::budget::{Budget, LimitExceeded, read_within_budget};
 use crate::page::Undecodable;
 use crate::source::Container;
-
-const PIECE_BYTES: usize = 64 << 10;
 
 /// The number of characters that are kept of a member's name. It is limited, because each item of
 /// the member carries the name.
@@ -93,7 +91,7 @@ impl From<LimitExceeded> for ArchiveError {
 
 /// Decompresses a gzip file. If the file has several members, their contents are joined.
 pub(crate) fn gunzip(body: &[u8], budget: &mut Budget) -> Result<Bytes, ArchiveError> {
-    let content = inflate(MultiGzDecoder::new(body), 0, budget)?;
+    let content = read_within_budget(MultiGzDecoder::new(body), 0, budget)?;
     let damaged = "a gzip file that is damaged or cut short";
     content.map_err(|_| ArchiveError::Damaged(damaged.into()))
 }
@@ -157,7 +155,7 @@ impl Member {
             let message = "a member that is not stored or deflated";
             return Ok(Err((packed, message.into())));
         };
-        let content = inflate(member, claimed, budget)?;
+        let content = read_within_budget(member, claimed, budget)?;
         Ok(content.map_err(|begun| (begun, "a member that is damaged".into())))
     }
 }
@@ -172,27 +170,4 @@ fn slice_packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
         (end <= body.len()).then_some(start..end)
     };
     range().map_or_else(Bytes::new, |range| body.slice(range))
-}
-
-/// Decompresses until the end of the content. Returns the bytes up to the error if the content is
-/// damaged.
-pub(super) fn inflate(
-    mut reader: impl Read,
-    claimed: usize,
-    budget: &mut Budget,
-) -> Result<Result<Bytes, Bytes>, LimitExceeded> {
-    // the claimed size may be a lie, so more than this is reserved only as bytes arrive
-    let mut content = Vec::with_capacity(claimed.min(16 << 20).min(budget.byte_count()));
-    let mut piece = vec![0; PIECE_BYTES];
-    loop {
-        match reader.read(&mut piece) {
-            Ok(0) => return Ok(Ok(content.into())),
-            Ok(read) => {
-                budget.spend(read)?;
-                content.extend_from_slice(&piece[..read]);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return Ok(Err(content.into())),
-        }
-    }
 }

@@ -1,8 +1,14 @@
 //! Limits what a body may decompress to: bytes, members and items, over all its archives
 //! together.
 
+use std::io::{ErrorKind, Read};
+
+use bytes::Bytes;
+
 use crate::config;
 use crate::json::MAX_ENVELOPE_BYTES;
+
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Every archive may decompress to this many bytes, whatever its size is. Small archives often
 /// have high ratios, because they repeat much, and they do no harm.
@@ -104,4 +110,27 @@ fn spend(
         .checked_sub(amount)
         .ok_or_else(|| LimitExceeded(message()))?;
     Ok(())
+}
+
+/// Reads until the end of the content, which a decompressor may produce. Returns the bytes up to
+/// the error if the content is damaged.
+pub(super) fn read_within_budget(
+    mut reader: impl Read,
+    claimed: usize,
+    budget: &mut Budget,
+) -> Result<Result<Bytes, Bytes>, LimitExceeded> {
+    // the claimed size may be a lie, so more than this is reserved only as bytes arrive
+    let mut content = Vec::with_capacity(claimed.min(16 << 20).min(budget.byte_count()));
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(Ok(content.into())),
+            Ok(read) => {
+                budget.spend(read)?;
+                content.extend_from_slice(&piece[..read]);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Ok(Err(content.into())),
+        }
+    }
 }

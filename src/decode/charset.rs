@@ -14,8 +14,7 @@ use std::io::{self, Cursor, Read};
 use bytes::Bytes;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
-use super::archive::inflate;
-use super::budget::{Budget, LimitExceeded};
+use super::budget::{Budget, LimitExceeded, read_within_budget};
 use crate::source::Charset;
 
 /// This byte replaces whatever is no character in the body's charset. It is never part of UTF-8,
@@ -90,7 +89,7 @@ fn transcode(
     encoding: &'static Encoding,
     budget: &mut Budget,
 ) -> Result<Bytes, LimitExceeded> {
-    let text = inflate(Transcoded::new(body, encoding), body.len(), budget)?;
+    let text = read_within_budget(Transcoded::new(body, encoding), body.len(), budget)?;
     // reading from memory does not fail
     Ok(text.unwrap_or_else(|begun| begun))
 }

@@ -11,7 +11,7 @@ use crate::source::{Pick, Picked};
 
 /// The JSON of an index page may need at most this many times the limit of
 /// `fetch.max_decoded_bytes` in memory.
-const MAX_VALUE: usize = 4;
+const MAX_JSON_RATIO: usize = 4;
 
 /// Picks the items out of a page of an index. Also returns the page as JSON, which is an empty
 /// object if the page is no JSON.
@@ -28,11 +28,11 @@ pub(super) fn pick_items(
         let picked = pick.from_text(&text).map_err(Undecodable::Unreadable)?;
         return Ok((picked, Value::Object(Map::new())));
     }
-    let most = limits.max_decoded_bytes.saturating_mul(MAX_VALUE);
+    let most = limits.max_decoded_bytes.saturating_mul(MAX_JSON_RATIO);
     let index = json::parse_document(&text, most).map_err(|why| match why {
         DocumentError::Unreadable(message) => Undecodable::Unreadable(message),
         DocumentError::TooLarge(bytes) => Undecodable::TooLarge(format!(
-            "JSON that takes {bytes} bytes of memory, more than {MAX_VALUE} times the limit \
+            "JSON that takes {bytes} bytes of memory, more than {MAX_JSON_RATIO} times the limit \
              of `fetch.max_decoded_bytes`"
         )),
     })?;

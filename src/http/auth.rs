@@ -33,7 +33,9 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// bounds the search for the token in everything that the source serves.
 const MAX_TOKEN_BYTES: usize = 8 << 10;
 
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest time for which a token is used, whatever its server says. It keeps sums of times
+/// within the range of the clock.
+const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(super) enum Auth {
     /// The source declares no `auth`, so no `Authorization` header is added here.
@@ -214,7 +216,7 @@ impl<'a> TokenRenewal<'a> {
         let lifetime = refresh.or_else(|| read_lifetime(&answer));
         *self.current = Some(CurrentToken {
             header: header.clone(),
-            renew_at: lifetime.map(|lifetime| Instant::now() + lifetime.min(LONGEST)),
+            renew_at: lifetime.map(|lifetime| Instant::now() + lifetime.min(MAX_TOKEN_LIFETIME)),
         });
         Ok(header)
     }
