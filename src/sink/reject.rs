@@ -412,7 +412,7 @@ pub(super) fn resolve_unreadable<'f>(
     is_end_of_file: &'f bool,
 ) {
     exchange.push_query(
-        include_str!("../../sql/sink/resolve_unreadable_pages.sql"),
+        include_str!("../../sql/sink/resolve_page_rejects.sql"),
         vec![
             (&served.source, Type::TEXT),
             (&served.chain, Type::TEXT),
@@ -446,7 +446,7 @@ pub(super) fn resolve_rejects<'f>(
     resolve_unreadable(exchange, served, is_end_of_file);
     if !documents.is_empty() {
         exchange.push_query(
-            include_str!("../../sql/sink/resolve_documents.sql"),
+            include_str!("../../sql/sink/resolve_document_rejects.sql"),
             vec![
                 (&served.source, Type::TEXT),
                 (documents, Type::TEXT_ARRAY),

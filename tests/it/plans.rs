@@ -208,7 +208,7 @@ const BULK_LOOKUPS: &[Lookup] = &[
     ),
     (sql!("sink/page_counts"), ":run, 'w 1', 1", 1),
     (
-        sql!("sink/resolve_documents"),
+        sql!("sink/resolve_document_rejects"),
         ":source, :urls, 'epoch'",
         100,
     ),
@@ -218,13 +218,13 @@ const BULK_LOOKUPS: &[Lookup] = &[
         100,
     ),
     (
-        sql!("sink/resolve_unreadable_pages"),
+        sql!("sink/resolve_page_rejects"),
         ":source, '', 17, 'epoch', false",
         1,
     ),
     // The last fifty pages of the source.
     (
-        sql!("sink/resolve_unreadable_pages"),
+        sql!("sink/resolve_page_rejects"),
         ":source, '', 1950, 'epoch', true",
         50,
     ),
