@@ -8,7 +8,7 @@
 mod comparison;
 mod item;
 mod job;
-mod memory;
+mod process_memory;
 #[path = "../tests/it/proxy.rs"]
 mod proxy;
 mod rates;
@@ -112,12 +112,12 @@ async fn check_memory(server: &BenchServer, link: &Link, releases: &Releases<'_>
     let job = releases::UPSERT.build_job(releases, 5_000)?;
     // The value 5 sets the peak to the current resident memory.
     let is_reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
-    let before = memory::peak("self");
+    let before = process_memory::peak("self");
     link.measure(server, &job, HUNDRED).await?;
     let stored = server.count("select count(*) from ocds.release").await?;
     assert_eq!(stored, 5_000, "all are stored");
     let what = "memory for 5000 releases, MB";
-    match before.zip(memory::peak("self")) {
+    match before.zip(process_memory::peak("self")) {
         Some((before, after)) if is_reset => {
             check_goal(what, (after - before) as f64 / 1e6, ..100.0);
         }

@@ -7,7 +7,7 @@
 
 mod copies;
 mod long_ocid;
-mod memory;
+mod process_memory;
 mod publisher;
 mod rates;
 mod rows;
@@ -223,7 +223,7 @@ async fn run_and_read_peak(mut command: Command) -> Result<u64> {
     let mut peak = 0;
     let began = Instant::now();
     loop {
-        peak = memory::peak(&process.id().to_string()).unwrap_or(peak);
+        peak = process_memory::peak(&process.id().to_string()).unwrap_or(peak);
         if let Some(status) = process.try_wait()? {
             assert!(status.success(), "{status} after {:?}", began.elapsed());
             return Ok(peak);

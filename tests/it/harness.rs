@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, NoTls};
 
-use crate::memory;
+use crate::process_memory;
 use crate::proxy::Proxy;
 use crate::publisher::Publisher;
 
@@ -733,7 +733,7 @@ impl Running {
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
             }
             // The kernel records the peak, until the process ends.
-            most = memory::peak(&process).unwrap_or(most);
+            most = process_memory::peak(&process).unwrap_or(most);
         };
         assert!(most > 0, "its memory was never seen");
         (ran, usize::try_from(most).unwrap())

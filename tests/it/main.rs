@@ -8,8 +8,8 @@
 
 mod dice;
 mod harness;
-#[path = "../../benches/memory.rs"]
-mod memory;
+#[path = "../../benches/process_memory.rs"]
+mod process_memory;
 mod proxy;
 mod publisher;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::harness::Running;
-use crate::memory;
+use crate::process_memory;
 
 /// The limits for a run of a feed of small pages, whatever faults it meets.
 const LIMIT: Footprint = Footprint {
@@ -27,7 +27,7 @@ impl Footprint {
     pub(super) fn measure(run: &Running) -> Self {
         let process = run.id().to_string();
         Self {
-            bytes: memory::peak(&process).unwrap_or_default(),
+            bytes: process_memory::peak(&process).unwrap_or_default(),
             descriptors: count_descriptors(&process),
         }
     }
@@ -81,7 +81,7 @@ impl MemoryTrend {
         let task = tokio::spawn(async move {
             let mut samples = Samples::default();
             // A process that has ended has no memory.
-            while let Some(bytes) = memory::resident(&process) {
+            while let Some(bytes) = process_memory::resident(&process) {
                 samples.bytes.push(bytes);
                 samples.descriptors.push(count_descriptors(&process));
                 tokio::time::sleep(SAMPLE_INTERVAL).await;
