@@ -51,7 +51,11 @@ pub fn follow(
             request_url: url,
             url,
             envelope: &decoded.envelope,
-            items: decoded.parts.iter().map(|part| part.cut.items.len()).sum(),
+            items: decoded
+                .documents
+                .iter()
+                .map(|document| document.cut.items.len())
+                .sum(),
         },
     )?;
     Ok((decoded, following.next))

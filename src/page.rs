@@ -137,7 +137,7 @@ impl Chain {
         Self(name.into())
     }
 
-    /// Returns the name. It is empty for a plain feed.
+    /// Returns the chain's name. It is empty if the whole feed is one chain.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -189,7 +189,7 @@ pub struct Page {
     pub envelope: Value,
     /// The documents that could be read, with their items. There is one, unless the page has
     /// several documents.
-    pub parts: Vec<Part>,
+    pub documents: Vec<Document>,
     /// The documents of the page that are missing or unreadable.
     pub broken: Vec<BrokenDocument>,
     /// The number of index entries that the page covers, if the page comes from an index.
@@ -283,7 +283,7 @@ pub struct BrokenDocument {
     /// `None` if the document came with the page.
     pub url: Option<Arc<str>>,
     /// The JSON Pointer to the document on the page, or the name that the page gives it.
-    pub place: String,
+    pub pointer: String,
     /// The bytes of the document that arrived. If there are none, it is the index item that names
     /// the document.
     pub body: Bytes,
@@ -295,11 +295,11 @@ pub struct BrokenDocument {
 impl BrokenDocument {
     /// Makes the entry for an unreadable document that came with its page.
     #[must_use]
-    pub fn unreadable(place: String, body: Bytes, message: String) -> Self {
+    pub fn unreadable(pointer: String, body: Bytes, message: String) -> Self {
         Self {
             is_missing: false,
             url: None,
-            place,
+            pointer,
             body,
             message,
         }
@@ -312,28 +312,29 @@ impl BrokenDocument {
     }
 }
 
-/// A document of a page, split into its items.
+/// A document that could be read, and the places of its items. A page has one document, unless it
+/// has one on each line, is an archive, or names documents that are fetched separately.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct Document {
     /// The URL of the document, with `{env.NAME}` in place of secrets. It is `None` if it is the
     /// page's own URL.
     pub url: Option<Arc<str>>,
     /// The beginning of the pointers of all items in the document. It is empty if the document is
     /// the whole page.
-    pub place: String,
+    pub pointer: String,
     /// The decoded document, without a byte order mark.
     pub body: Bytes,
     /// The items of the document.
     pub cut: Cut,
 }
 
-impl Part {
+impl Document {
     /// Makes the only document of a page.
     #[must_use]
     pub fn single_document(body: Bytes, cut: Cut) -> Self {
         Self {
             url: None,
-            place: String::new(),
+            pointer: String::new(),
             body,
             cut,
         }
@@ -404,7 +405,7 @@ impl Page {
             url,
             fetched_at: Timestamp::now(),
             envelope: cut.envelope.take(),
-            parts: vec![Part::single_document(body, cut)],
+            documents: vec![Document::single_document(body, cut)],
             broken: Vec::new(),
             entries: None,
             validators: Validators::default(),
@@ -414,22 +415,28 @@ impl Page {
     /// Estimates the memory of all documents of the page in bytes.
     #[must_use]
     pub fn estimate_memory(&self) -> usize {
-        let parts = self.parts.iter().map(Part::estimate_memory);
+        let documents = self.documents.iter().map(Document::estimate_memory);
         let broken = self.broken.iter().map(BrokenDocument::estimate_memory);
-        parts.chain(broken).sum()
+        documents.chain(broken).sum()
     }
 
     /// Counts the items in all documents of the page. An unreadable document counts as one.
     #[must_use]
     pub fn count_document_items(&self) -> usize {
-        let items = self.parts.iter().map(|part| part.cut.items.len());
+        let items = self
+            .documents
+            .iter()
+            .map(|document| document.cut.items.len());
         items.sum::<usize>() + self.broken.len()
     }
 
     /// Counts the items of the page. For a page of an index, these are the index entries.
     #[must_use]
     pub fn item_count(&self) -> usize {
-        let items = self.parts.iter().map(|part| part.cut.items.len());
+        let items = self
+            .documents
+            .iter()
+            .map(|document| document.cut.items.len());
         self.entries.unwrap_or_else(|| items.sum())
     }
 
@@ -438,7 +445,11 @@ impl Page {
     pub fn into_record(self) -> PageRecord {
         let items = self.item_count();
         let mut documents = vec![Arc::from(&*self.url)];
-        documents.extend(self.parts.into_iter().filter_map(|part| part.url));
+        documents.extend(
+            self.documents
+                .into_iter()
+                .filter_map(|document| document.url),
+        );
         let package = Some(self.envelope).filter(|value| value.is_object() && is_storable(value));
         PageRecord {
             chain: self.chain,

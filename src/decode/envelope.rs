@@ -10,7 +10,7 @@ const MEMBERS: [&str; 4] = ["releases", "records", "ocid", "version"];
 
 /// Reduces an envelope to the members that tell the version of the package around its items.
 /// `list` is the pointer to the list of items, if there is one.
-pub(crate) fn package_version(envelope: &Value, list: Option<&str>) -> Value {
+pub(crate) fn reduce_to_version(envelope: &Value, list: Option<&str>) -> Value {
     let Some((place, _name)) = list.and_then(|list| list.rsplit_once('/')) else {
         return Value::Null;
     };
@@ -65,8 +65,8 @@ mod tests {
 
     #[track_caller]
     fn check(envelope: Value, list: &str, expected: Value) {
-        assert_eq!(package_version(&envelope, Some(list)), expected);
-        assert_eq!(package_version(&envelope, None), Value::Null);
+        assert_eq!(reduce_to_version(&envelope, Some(list)), expected);
+        assert_eq!(reduce_to_version(&envelope, None), Value::Null);
     }
 
     #[test]

@@ -8,8 +8,8 @@
 //! and one of them cannot be read, that one is kept as a [`BrokenDocument`] and the others are
 //! read. If nothing of a body can be read, the whole body is unreadable.
 //!
-//! Releases without a package, for example one on each line, share one [`Part`], whose items
-//! point into the text. So a million releases do not become a million parts. In pointers, the
+//! Releases without a package, for example one on each line, share one [`Document`], whose items
+//! point into the text. So a million releases do not become a million documents. In pointers, the
 //! documents of a text are an array and the members of an archive are an object:
 //! `/2026.json/17/releases/0`.
 //!
@@ -35,10 +35,10 @@ use serde_json::Value;
 pub(crate) use self::archive::{Archive, HEADER_BYTES, read_content_offset, read_name};
 use self::archive::{ArchiveError, Zip};
 use self::budget::{Budget, LimitExceeded};
-pub(crate) use self::envelope::package_version;
+pub(crate) use self::envelope::reduce_to_version;
 use crate::config;
 use crate::json::{self, Cut, Item};
-use crate::page::{BrokenDocument, Part, Undecodable};
+use crate::page::{BrokenDocument, Document, Undecodable};
 use crate::source::{Container, Source};
 
 /// The documents of a body.
@@ -48,7 +48,7 @@ pub struct Decoded {
     /// envelope and the body has several documents.
     pub envelope: Value,
     /// The texts whose documents could be read.
-    pub parts: Vec<Part>,
+    pub documents: Vec<Document>,
     /// The documents that could not be read.
     pub broken: Vec<BrokenDocument>,
 }
@@ -113,26 +113,26 @@ fn check_refusal(
 
 pub(crate) fn decode_member(
     text: Bytes,
-    place: String,
+    pointer: String,
     level: Level,
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
     let mut decoder = Decoder::new(source, None, Budget::new(limits, text.len()));
-    decoder.add_text(text, place, level)?;
+    decoder.add_text(text, pointer, level)?;
     Ok(decoder.into_decoded())
 }
 
 /// Decodes some documents of a text. The first one has the number `first`, counted from 0.
 pub(crate) fn decode_documents(
     text: Bytes,
-    place: &str,
+    pointer: &str,
     (first, documents): (usize, Vec<Range<usize>>),
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
     let mut decoder = Decoder::new(source, None, Budget::new(limits, text.len()));
-    decoder.add_documents(text, place, (first, documents))?;
+    decoder.add_documents(text, pointer, (first, documents))?;
     Ok(decoder.into_decoded())
 }
 
@@ -191,9 +191,9 @@ struct Decoder<'a> {
     source: &'a Source,
     content_type: Option<&'a str>,
     budget: Budget,
-    documents: usize,
+    document_count: usize,
     envelope: Option<Value>,
-    parts: Vec<Part>,
+    documents: Vec<Document>,
     broken: Vec<BrokenDocument>,
 }
 
@@ -203,15 +203,15 @@ impl<'a> Decoder<'a> {
             source,
             content_type,
             budget,
-            documents: 0,
+            document_count: 0,
             envelope: None,
-            parts: Vec::new(),
+            documents: Vec::new(),
             broken: Vec::new(),
         }
     }
 
     fn finish(mut self) -> Result<Decoded, Undecodable> {
-        if self.documents == 0 {
+        if self.document_count == 0 {
             let count = self.broken.len();
             let Some(first) = self.broken.first_mut() else {
                 return Err(Undecodable::Unreadable("without documents".into()));
@@ -227,68 +227,68 @@ impl<'a> Decoder<'a> {
 
     fn into_decoded(self) -> Decoded {
         let mut envelope = self.envelope.unwrap_or_default();
-        if envelope.is_null() && self.documents > 1 {
+        if envelope.is_null() && self.document_count > 1 {
             envelope = Value::Array(Vec::new());
         }
         Decoded {
             envelope,
-            parts: self.parts,
+            documents: self.documents,
             broken: self.broken,
         }
     }
 
-    fn add_body(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
+    fn add_body(&mut self, body: Bytes, pointer: String, level: Level) -> Result<(), Undecodable> {
         let archive = Archive::detect(&body, self.source.decode.container);
         let Some(archive) = archive else {
-            return self.add_text(body, place, level);
+            return self.add_text(body, pointer, level);
         };
         if level == Level::Innermost {
             let message = "an archive within an archive within an archive".into();
-            return Ok(self.add_broken(place, body, message)?);
+            return Ok(self.add_broken(pointer, body, message)?);
         }
         let opened = match archive {
-            Archive::Zip => self.add_zip(&body, &place, level),
+            Archive::Zip => self.add_zip(&body, &pointer, level),
             Archive::Gzip => archive::gunzip(&body, &mut self.budget).and_then(|content| {
-                Ok(self.add_body(content, place.clone(), level.enter_archive())?)
+                Ok(self.add_body(content, pointer.clone(), level.enter_archive())?)
             }),
         };
         match opened {
             Ok(()) => Ok(()),
-            Err(ArchiveError::Damaged(message)) => Ok(self.add_broken(place, body, message)?),
+            Err(ArchiveError::Damaged(message)) => Ok(self.add_broken(pointer, body, message)?),
             Err(ArchiveError::Undecodable(why)) => Err(why),
         }
     }
 
-    fn add_zip(&mut self, body: &Bytes, place: &str, level: Level) -> Result<(), ArchiveError> {
+    fn add_zip(&mut self, body: &Bytes, pointer: &str, level: Level) -> Result<(), ArchiveError> {
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut archive = Zip::open(body, &mut self.budget)?;
         for member in archive.members()? {
             let member = member?;
             let name = number_duplicate(member.name.clone(), &mut names);
-            let place = format!("{place}/{}", json::escape_token(&name));
+            let pointer = format!("{pointer}/{}", json::escape_token(&name));
             match member.read(body, &mut self.budget)? {
-                Ok(content) => self.add_body(content, place, level.enter_archive())?,
-                Err((bytes, message)) => self.add_broken(place, bytes, message)?,
+                Ok(content) => self.add_body(content, pointer, level.enter_archive())?,
+                Err((bytes, message)) => self.add_broken(pointer, bytes, message)?,
             }
         }
         Ok(())
     }
 
-    fn add_text(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
+    fn add_text(&mut self, body: Bytes, pointer: String, level: Level) -> Result<(), Undecodable> {
         let is_outermost = level == Level::Outermost;
         let content_type = self.content_type.filter(|_| is_outermost);
         let charset = self.source.decode.charset;
         let text = charset::to_utf8(body, charset, content_type, &mut self.budget)?;
         if text.trim_ascii().is_empty() {
-            return Ok(self.add_broken(place, text, "empty".into())?);
+            return Ok(self.add_broken(pointer, text, "empty".into())?);
         }
         let (documents, unreadable) = match self.source.decode.container {
             Container::Lines => (Some(documents::split_lines(&text)), None),
             Container::Concatenated => (documents::split_concatenated(&text), None),
-            Container::Json => return Ok(self.add_document(text, place)?),
+            Container::Json => return Ok(self.add_document(text, pointer)?),
             Container::Auto | Container::Zip | Container::Gzip => {
                 match json::cut(&text, &self.source.items.shapes) {
-                    Ok(cut) => return Ok(self.add_cut(text, place, cut)?),
+                    Ok(cut) => return Ok(self.add_cut(text, pointer, cut)?),
                     Err(json::Unreadable(message)) => {
                         (documents::split_several(&text), Some(message))
                     }
@@ -297,28 +297,28 @@ impl<'a> Decoder<'a> {
         };
         let Some(documents) = documents else {
             let message = unreadable.unwrap_or_else(|| "not several JSON documents".into());
-            return Ok(self.add_broken(place, text, message)?);
+            return Ok(self.add_broken(pointer, text, message)?);
         };
         let last = documents.last();
         if is_outermost && last.is_some_and(|last| documents::is_cut_short(&text, last)) {
             let message = "JSON that ends in the middle of its last document".into();
             return Err(Undecodable::Unreadable(message));
         }
-        Ok(self.add_documents(text, &place, (0, documents))?)
+        Ok(self.add_documents(text, &pointer, (0, documents))?)
     }
 
-    fn add_document(&mut self, text: Bytes, place: String) -> Result<(), LimitExceeded> {
+    fn add_document(&mut self, text: Bytes, pointer: String) -> Result<(), LimitExceeded> {
         match json::cut(&text, &self.source.items.shapes) {
-            Ok(cut) => self.add_cut(text, place, cut),
-            Err(json::Unreadable(message)) => self.add_broken(place, text, message),
+            Ok(cut) => self.add_cut(text, pointer, cut),
+            Err(json::Unreadable(message)) => self.add_broken(pointer, text, message),
         }
     }
 
-    fn add_cut(&mut self, text: Bytes, place: String, mut cut: Cut) -> Result<(), LimitExceeded> {
+    fn add_cut(&mut self, text: Bytes, pointer: String, mut cut: Cut) -> Result<(), LimitExceeded> {
         let envelope = std::mem::take(&mut cut.envelope);
         // if the document is the whole page, the page itself keeps the envelope
-        if !place.is_empty() {
-            cut.envelope = package_version(&envelope, cut.list_of_items());
+        if !pointer.is_empty() {
+            cut.envelope = reduce_to_version(&envelope, cut.list_of_items());
             self.budget
                 .spend_envelope(envelope::estimate_bytes(&cut.envelope))?;
             if self.envelope.is_none() {
@@ -327,9 +327,9 @@ impl<'a> Decoder<'a> {
             }
         }
         self.count_document(envelope, cut.items.len())?;
-        self.parts.push(Part {
+        self.documents.push(Document {
             url: None,
-            place,
+            pointer,
             body: text,
             cut,
         });
@@ -338,11 +338,11 @@ impl<'a> Decoder<'a> {
 
     /// Adds several documents of a text. Each package becomes a part of its own, because its
     /// envelope tells the version of its releases. All other documents become items of shared
-    /// parts.
+    /// documents.
     fn add_documents(
         &mut self,
         text: Bytes,
-        place: &str,
+        pointer: &str,
         (first, documents): (usize, Vec<Range<usize>>),
     ) -> Result<(), LimitExceeded> {
         let mut alone = Vec::new();
@@ -351,13 +351,13 @@ impl<'a> Decoder<'a> {
             let cut = match json::cut(&body, &self.source.items.shapes) {
                 Ok(cut) => cut,
                 Err(json::Unreadable(message)) => {
-                    self.add_broken(format!("{place}/{index}"), body, message)?;
+                    self.add_broken(format!("{pointer}/{index}"), body, message)?;
                     continue;
                 }
             };
             if !cut.envelope.is_null() {
-                self.add_bare_items(&text, place, std::mem::take(&mut alone));
-                self.add_cut(body, format!("{place}/{index}"), cut)?;
+                self.add_bare_items(&text, pointer, std::mem::take(&mut alone));
+                self.add_cut(body, format!("{pointer}/{index}"), cut)?;
                 continue;
             }
             self.count_document(cut.envelope, cut.items.len())?;
@@ -367,18 +367,18 @@ impl<'a> Decoder<'a> {
                 depth: item.depth,
             }));
         }
-        self.add_bare_items(&text, place, alone);
+        self.add_bare_items(&text, pointer, alone);
         Ok(())
     }
 
-    fn add_bare_items(&mut self, text: &Bytes, place: &str, items: Vec<Item>) {
+    fn add_bare_items(&mut self, text: &Bytes, pointer: &str, items: Vec<Item>) {
         if items.is_empty() {
             return;
         }
         let envelope = Value::Null;
-        self.parts.push(Part {
+        self.documents.push(Document {
             url: None,
-            place: place.to_owned(),
+            pointer: pointer.to_owned(),
             body: text.clone(),
             cut: Cut {
                 envelope,
@@ -389,7 +389,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn count_document(&mut self, envelope: Value, items: usize) -> Result<(), LimitExceeded> {
-        self.documents += 1;
+        self.document_count += 1;
         self.envelope.get_or_insert(envelope);
         // a document without items counts too, because it also needs memory
         self.budget.spend_items(items.max(1))
@@ -397,13 +397,13 @@ impl<'a> Decoder<'a> {
 
     fn add_broken(
         &mut self,
-        place: String,
+        pointer: String,
         body: Bytes,
         message: String,
     ) -> Result<(), LimitExceeded> {
         self.budget.spend_items(1)?;
         self.broken
-            .push(BrokenDocument::unreadable(place, body, message));
+            .push(BrokenDocument::unreadable(pointer, body, message));
         Ok(())
     }
 }

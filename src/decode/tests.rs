@@ -25,15 +25,15 @@ fn read(body: impl Into<Bytes>, table: &str) -> Result<Decoded, Undecodable> {
 /// Returns the decoded items and the broken documents, each as `pointer text`.
 fn found(decoded: &Decoded) -> (Vec<String>, Vec<String>) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let items = decoded.parts.iter().flat_map(|part| {
-        let items = part.cut.items.iter();
+    let items = decoded.documents.iter().flat_map(|document| {
+        let items = document.cut.items.iter();
         items.map(|item| {
-            let place = [&*part.place, &part.cut.pointer(item)].concat();
-            format!("{place} {}", text(&part.body[item.range.clone()]))
+            let pointer = [&*document.pointer, &document.cut.pointer(item)].concat();
+            format!("{pointer} {}", text(&document.body[item.range.clone()]))
         })
     });
     let broken = decoded.broken.iter();
-    let broken = broken.map(|it| format!("{} {}: {}", it.place, it.message, text(&it.body)));
+    let broken = broken.map(|it| format!("{} {}: {}", it.pointer, it.message, text(&it.body)));
     (items.collect(), broken.collect())
 }
 
@@ -79,10 +79,10 @@ fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Returns the items of [`PACKAGE`] as they are expected at a place.
-fn two(place: &str) -> [String; 2] {
+fn two(pointer: &str) -> [String; 2] {
     [
-        format!(r#"{place}/releases/0 {{"ocid":"a","id":"1"}}"#),
-        format!(r#"{place}/releases/1 {{"ocid":"b","id":"2"}}"#),
+        format!(r#"{pointer}/releases/0 {{"ocid":"a","id":"1"}}"#),
+        format!(r#"{pointer}/releases/1 {{"ocid":"b","id":"2"}}"#),
     ]
 }
 
@@ -94,8 +94,8 @@ fn strs(texts: &[String]) -> Vec<&str> {
 fn one_document_is_neither_copied_nor_pointed_into_otherwise() {
     let body = Bytes::from(PACKAGE);
     let decoded = check(body.clone(), "", &strs(&two("")), &[]);
-    assert_eq!(decoded.parts[0].body.as_ptr(), body.as_ptr());
-    assert_eq!(decoded.parts[0].place, "");
+    assert_eq!(decoded.documents[0].body.as_ptr(), body.as_ptr());
+    assert_eq!(decoded.documents[0].pointer, "");
     assert_eq!(decoded.envelope["uri"], "u");
 }
 
@@ -117,7 +117,7 @@ fn documents_of_a_text_are_in_order_and_told_apart_by_their_index() {
         r#"decode = { container = "concatenated" }"#,
     ] {
         let decoded = check(text.clone(), table, &strs(&items), &[]);
-        assert_eq!(decoded.parts.len(), 3);
+        assert_eq!(decoded.documents.len(), 3);
         assert_eq!(decoded.envelope["uri"], "u");
     }
     let joined = format!("{PACKAGE}{RELEASE}{PACKAGE}");
@@ -146,8 +146,8 @@ fn an_array_of_anything_is_an_array_of_items() {
 #[test]
 fn releases_on_lines_are_one_part() {
     let decoded = read(format!("{RELEASE}\n").repeat(1_000), "").unwrap();
-    assert_eq!(decoded.parts.len(), 1);
-    assert_eq!(decoded.parts[0].cut.items.len(), 1_000);
+    assert_eq!(decoded.documents.len(), 1);
+    assert_eq!(decoded.documents[0].cut.items.len(), 1_000);
 }
 
 #[test]
@@ -275,9 +275,9 @@ fn archives_cut_short_are_unreadable_and_a_damaged_member_costs_itself() {
     let mut damaged = packed;
     damaged[31 + 12] ^= 0x55;
     let decoded = read(damaged, "").unwrap();
-    assert_eq!(decoded.parts.len(), 1);
+    assert_eq!(decoded.documents.len(), 1);
     assert_eq!(
-        (&*decoded.broken[0].place, &*decoded.broken[0].message),
+        (&*decoded.broken[0].pointer, &*decoded.broken[0].message),
         ("/a", "a member that is damaged")
     );
 }
@@ -408,16 +408,16 @@ fn of_what_is_around_items_only_the_page_s_own_is_kept_whole() {
         };
         let decoded = decode(body.into(), None, &source(""), &limits).unwrap();
         assert_eq!(decoded.envelope["publisher"]["name"], "p");
-        for part in &decoded.parts {
-            assert!(part.cut.envelope.to_string().len() < 50);
+        for document in &decoded.documents {
+            assert!(document.cut.envelope.to_string().len() < 50);
         }
         let options = extract::Options::default();
         let Decoded {
             envelope,
-            parts,
+            documents,
             broken,
         } = decoded;
-        let extracted = extract::extract_documents(&parts, &broken, &envelope, &options);
+        let extracted = extract::extract_documents(&documents, &broken, &envelope, &options);
         let versions = extracted.releases.iter().map(|release| release.version);
         let expected = [Version::V1_0, Version::V1_1, Version::V1_0].map(Some);
         assert_eq!(versions.collect::<Vec<_>>(), expected.repeat(4));
@@ -430,7 +430,7 @@ fn what_is_kept_of_what_is_around_items_is_limited_over_all_documents() {
     let package = format!(r#"{{"releases":[1],"version":"{version}"}}"#);
     let several = |count: usize| vec![&*package; count].join("\n");
     // the first envelope counts twice, because the page keeps it too
-    assert_eq!(read(several(6), "").unwrap().parts.len(), 6);
+    assert_eq!(read(several(6), "").unwrap().documents.len(), 6);
     assert_eq!(
         too_large(several(7)),
         "a page of more than 4194304 bytes around its items"
@@ -441,7 +441,7 @@ fn what_is_kept_of_what_is_around_items_is_limited_over_all_documents() {
 fn a_document_without_items_counts_as_one() {
     let most = config::Fetch::default().max_items;
     let items = format!("[{}0]", "0,".repeat(most - 2));
-    assert_eq!(read(format!("{items}\n[]"), "").unwrap().parts.len(), 2);
+    assert_eq!(read(format!("{items}\n[]"), "").unwrap().documents.len(), 2);
     assert_eq!(
         too_large(format!("{items}\n[]\n[]")),
         "a page of more than 250000 items, the limit of `fetch.max_items`"

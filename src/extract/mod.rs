@@ -32,7 +32,7 @@ use self::read::Item;
 use self::unpack::{Unpacker, find_kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
-use crate::page::{BrokenDocument, Page, Part};
+use crate::page::{BrokenDocument, Document, Page};
 use crate::release::{Reason, Reject, Release};
 use crate::source::{Kind, Repair, Source, Version};
 
@@ -114,29 +114,32 @@ impl Extracted {
 /// Extracts the releases and rejects of a page.
 #[must_use]
 pub fn extract(page: &Page, options: &Options) -> Extracted {
-    extract_documents(&page.parts, &page.broken, &page.envelope, options)
+    extract_documents(&page.documents, &page.broken, &page.envelope, options)
 }
 
 /// Extracts the releases and rejects of several documents. Documents that could not be read
 /// become rejects. If a document is the whole page, `envelope` is the page without its items.
 #[must_use]
 pub fn extract_documents(
-    parts: &[Part],
+    documents: &[Document],
     broken: &[BrokenDocument],
     envelope: &Value,
     options: &Options,
 ) -> Extracted {
-    let count = parts.iter().map(|part| part.cut.items.len()).sum();
+    let count = documents
+        .iter()
+        .map(|document| document.cut.items.len())
+        .sum();
     let mut items = Unpacker::new(options, count);
-    for part in parts {
+    for document in documents {
         // If the page consists of one document, the envelope of the document was moved to the
         // page.
-        let around = match &part.cut.envelope {
-            Value::Null if part.place.is_empty() => envelope,
+        let around = match &document.cut.envelope {
+            Value::Null if document.pointer.is_empty() => envelope,
             envelope => envelope,
         };
-        items.set_url(part.url.as_ref());
-        items.add_document(&part.body, &part.place, &part.cut, around);
+        items.set_url(document.url.as_ref());
+        items.add_document(&document.body, &document.pointer, &document.cut, around);
     }
     let mut extracted = items.into_extracted();
     extracted.rejects.extend(broken.iter().map(reject_document));
@@ -148,7 +151,7 @@ fn reject_document(document: &BrokenDocument) -> Reject {
     let BrokenDocument {
         is_missing,
         url,
-        place,
+        pointer,
         body,
         message,
     } = document.clone();
@@ -162,7 +165,7 @@ fn reject_document(document: &BrokenDocument) -> Reject {
     Reject {
         reason,
         url,
-        ..Reject::unreadable_document(body, place, message)
+        ..Reject::unreadable_document(body, pointer, message)
     }
 }
 

@@ -52,7 +52,7 @@ impl<'o> Unpacker<'o> {
     pub(super) fn add_document(
         &mut self,
         document: &Bytes,
-        place: &str,
+        pointer: &str,
         cut: &Cut,
         around: &Value,
     ) {
@@ -67,8 +67,8 @@ impl<'o> Unpacker<'o> {
             let bytes = document.get(item.range.clone()).unwrap_or_default();
             self.add(Item {
                 pointer: match &cut.list {
-                    Some(list) => format!("{place}{list}/{}", item.index),
-                    None => place.to_owned(),
+                    Some(list) => format!("{pointer}{list}/{}", item.index),
+                    None => pointer.to_owned(),
                 },
                 served: document.slice_ref(bytes),
                 depth: item.depth,

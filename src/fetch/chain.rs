@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Delivery, Listing, fetch_items};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::{Guard, PageContent, is_compared, is_end};
+use crate::fetch::guard::{Guard, PageContent, is_end, should_compare_items};
 use crate::fetch::page::{PageAnswer, Status, describe_fetch, fetch_page};
 use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
@@ -317,7 +317,7 @@ impl ChainWalk {
         // a part of a feed may have no page at all
         let is_absent = self.scope.is_part() && source.page.stop_status() == Some(status);
         if is_absent || is_end(&source.page, &source.http, status, self.has_begun) {
-            return self.end();
+            return self.build_end_event();
         }
         let what = describe_fetch(self.fetcher(), &self.scope, position);
         let error = Error::new(Kind::from_status(status), format!("status {status}"));
@@ -328,7 +328,8 @@ impl ChainWalk {
         }
     }
 
-    fn end(&mut self) -> Event {
+    /// Returns the event that ends the chain. It is a failure if items are known to be missing.
+    fn build_end_event(&mut self) -> Event {
         match self.shortfall.take() {
             Some(shortfall) => Event::Failed(shortfall),
             None => Event::Ended {
@@ -431,7 +432,7 @@ impl ChainWalk {
     /// Returns a hash of the page's items, or of the items that its index page names. An index
     /// page may name thousands, so it is hashed once and not for each page of the run.
     fn hash_content(&self, page: &Page) -> u64 {
-        if !is_compared(&page.position.cursor) {
+        if !should_compare_items(&page.position.cursor) {
             return 0;
         }
         match self.listing.as_ref().filter(|_| page.entries.is_some()) {
@@ -573,7 +574,7 @@ impl ChainWalk {
     /// Ends the walk after the page that is being delivered.
     fn end_after_page(&mut self) {
         self.stop();
-        let end = self.end();
+        let end = self.build_end_event();
         self.last_event.get_or_insert(end);
     }
 

@@ -30,7 +30,7 @@ use crate::fetch::page::{
 use crate::fetch::pagination::{self, Following, PageParts};
 use crate::fetch::scope::Scope;
 use crate::http::{Answer, Received, RequestSpec};
-use crate::page::{BrokenDocument, Cursor, Page, Part, Position, Validators};
+use crate::page::{BrokenDocument, Cursor, Document, Page, Position, Validators};
 use crate::source::Detail;
 
 /// An item with one of these statuses does not exist.
@@ -293,7 +293,7 @@ impl StretchRequest<'_> {
             url: fetcher.target_policy().redact_url(&listing.request_url),
             fetched_at: listing.fetched_at,
             envelope: Value::Null,
-            parts: Vec::new(),
+            documents: Vec::new(),
             broken: Vec::new(),
             entries: Some(items.len()),
             // the validators of the index page say nothing about its items
@@ -301,7 +301,7 @@ impl StretchRequest<'_> {
         };
         let refused = count_refused(&items);
         for item in items {
-            page.parts.extend(item.parts);
+            page.documents.extend(item.documents);
             page.broken.extend(item.broken);
         }
         Ok((page, refused))
@@ -315,7 +315,7 @@ impl StretchRequest<'_> {
             |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| BrokenDocument {
                 is_missing,
                 url: url.map(|url| fetcher.target_policy().redact_url(url).into()),
-                place: place_of_item(fetcher, item),
+                pointer: place_of_item(fetcher, item),
                 body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
                 message,
             };
@@ -385,24 +385,26 @@ fn build_documents(fetcher: &Fetcher, decoded: Decoded, url: &Url, item: &str) -
     let url: Arc<str> = fetcher.target_policy().redact_url(url).into();
     let Decoded {
         envelope,
-        mut parts,
+        mut documents,
         mut broken,
     } = decoded;
-    if let [part] = &mut parts[..]
-        && part.place.is_empty()
+    if let [document] = &mut documents[..]
+        && document.pointer.is_empty()
     {
         // the page already keeps the envelope of the index
-        part.cut.envelope = decode::package_version(&envelope, part.cut.list_of_items());
+        document.cut.envelope = decode::reduce_to_version(&envelope, document.cut.list_of_items());
     }
-    for part in &mut parts {
-        part.url = Some(Arc::clone(&url));
+    for document in &mut documents {
+        document.url = Some(Arc::clone(&url));
     }
     for document in &mut broken {
         document.url = Some(Arc::clone(&url));
-        document.place.insert_str(0, &place_of_item(fetcher, item));
+        document
+            .pointer
+            .insert_str(0, &place_of_item(fetcher, item));
     }
     FetchedItem {
-        parts,
+        documents,
         broken,
         refusal: None,
     }
@@ -426,7 +428,7 @@ const LONGEST_PLACE: usize = 300;
 /// The documents of an item. An item that could not be fetched is one broken document.
 #[derive(Default)]
 struct FetchedItem {
-    parts: Vec<Part>,
+    documents: Vec<Document>,
     broken: Vec<BrokenDocument>,
     /// The server's answer if it refused the item. If it refuses several items in a row, the run
     /// fails with this kind of error.
@@ -444,14 +446,17 @@ impl From<BrokenDocument> for FetchedItem {
 
 impl FetchedItem {
     fn estimate_memory(&self) -> usize {
-        let parts = self.parts.iter().map(Part::estimate_memory);
+        let documents = self.documents.iter().map(Document::estimate_memory);
         let broken = self.broken.iter().map(BrokenDocument::estimate_memory);
-        parts.chain(broken).sum()
+        documents.chain(broken).sum()
     }
 
     /// Returns how many items the fetched item adds to a page.
     fn count_items(&self) -> usize {
-        let items = self.parts.iter().map(|part| part.cut.items.len());
+        let items = self
+            .documents
+            .iter()
+            .map(|document| document.cut.items.len());
         items.sum::<usize>() + self.broken.len()
     }
 }
@@ -504,7 +509,7 @@ mod tests {
         let broken = BrokenDocument {
             is_missing: true,
             url: None,
-            place: String::new(),
+            pointer: String::new(),
             body: Bytes::new(),
             message: String::new(),
         };

@@ -50,7 +50,7 @@ pub(super) struct PageContent<'a> {
     pub(super) next: Option<&'a Cursor>,
     pub(super) items: usize,
     /// The hash of the items, or of the items that the index page names. It is used only if
-    /// [`is_compared`] returns true for the cursor.
+    /// [`should_compare_items`] returns true for the cursor.
     pub(super) hash: u64,
 }
 
@@ -83,7 +83,7 @@ impl Guard {
     }
 
     pub(super) fn note_request(&mut self, cursor: &Cursor) {
-        if let Some(key) = find_link(cursor) {
+        if let Some(key) = read_link_or_token(cursor) {
             self.followed.insert(self.hasher.hash_one(key));
         }
     }
@@ -91,7 +91,7 @@ impl Guard {
     /// Adds the page at `url` to the requested pages. Returns true if it names as the next page
     /// itself or a page that was requested before.
     pub(super) fn check_loop(&mut self, url: &str, next: &Cursor) -> bool {
-        let Some(key) = find_link(next) else {
+        let Some(key) = read_link_or_token(next) else {
             return false;
         };
         // the first page must be added here, because no link led to it
@@ -110,7 +110,7 @@ impl Guard {
         } = content;
         if items == 0 {
             self.empty_in_a_row += 1;
-            let leads_on = next.is_some_and(|next| find_link(next).is_some());
+            let leads_on = next.is_some_and(|next| read_link_or_token(next).is_some());
             return (leads_on && self.empty_in_a_row > MAX_EMPTY).then(|| {
                 format!(
                     "is the last of {} without items that lead on",
@@ -119,7 +119,7 @@ impl Guard {
             });
         }
         self.empty_in_a_row = 0;
-        if !is_compared(cursor) {
+        if !should_compare_items(cursor) {
             return None;
         }
         self.alike_in_a_row = match self.previous_items {
@@ -194,17 +194,17 @@ impl WindowBeginnings {
 
 /// Returns true if the items of a page are compared with those of the page before it. An index
 /// page is compared only once, with the first page of the run that uses it.
-pub(super) fn is_compared(cursor: &Cursor) -> bool {
+pub(super) fn should_compare_items(cursor: &Cursor) -> bool {
     !matches!(cursor, Cursor::Detail { skip: 1.., .. })
 }
 
-/// Returns the link or token that must not repeat within a chain. For a page of items, it is that
-/// of the index page.
-fn find_link(cursor: &Cursor) -> Option<&str> {
+/// Returns the link or token of a cursor, which must not repeat within a chain. For a page of
+/// items, it is that of the index page.
+fn read_link_or_token(cursor: &Cursor) -> Option<&str> {
     match cursor {
         Cursor::Link(link) => Some(link),
         Cursor::Token(token) => Some(token),
-        Cursor::Detail { index, skip: 0, .. } => find_link(index),
+        Cursor::Detail { index, skip: 0, .. } => read_link_or_token(index),
         Cursor::Start
         | Cursor::Number(_)
         | Cursor::Offset(_)
@@ -237,9 +237,9 @@ pub(super) fn is_end(pagination: &Pagination, http: &Http, status: u16, has_begu
 }
 
 fn hash_items(page: &Page, mut hasher: impl Hasher) -> u64 {
-    for part in &page.parts {
-        for item in &part.cut.items {
-            hasher.write(&part.body[item.range.clone()]);
+    for document in &page.documents {
+        for item in &document.cut.items {
+            hasher.write(&document.body[item.range.clone()]);
         }
     }
     hasher.finish()

@@ -146,7 +146,7 @@ fn parse_page(
     let source = fetcher.source();
     let Decoded {
         mut envelope,
-        parts,
+        documents,
         broken,
     } = decode(body, content_type, source, fetcher.limits())?;
     let read = PageParts {
@@ -154,7 +154,10 @@ fn parse_page(
         request_url,
         url,
         envelope: &envelope,
-        items: parts.iter().map(|part| part.cut.items.len()).sum(),
+        items: documents
+            .iter()
+            .map(|document| document.cut.items.len())
+            .sum(),
     };
     let following = read_redacted_following(fetcher, &source.page, read)?;
     let total_items = total_items(source, &following, &envelope)?;
@@ -168,7 +171,7 @@ fn parse_page(
         url: fetcher.target_policy().redact_url(request_url),
         fetched_at,
         envelope,
-        parts,
+        documents,
         broken,
         entries: None,
         validators: Some(validators)

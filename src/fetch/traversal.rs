@@ -116,7 +116,7 @@ impl Traversal {
             let (walk, event) = self.walks.next().await?;
             let Some(event) = event else { continue };
             let goes_on = matches!(event, Event::Page(..));
-            let event = self.handle(walk.scope(), event);
+            let event = self.handle_event(walk.scope(), event);
             if event.is_err() {
                 self.is_over = true;
                 self.walks.clear();
@@ -191,7 +191,7 @@ impl Traversal {
     }
 
     /// Decides what the event of a walk means for the run.
-    fn handle(&mut self, scope: &Scope, event: Event) -> Result<Event> {
+    fn handle_event(&mut self, scope: &Scope, event: Event) -> Result<Event> {
         match event {
             Event::Page(fetched, permit) => {
                 if !matches!(*fetched, Fetched::Unreadable(_)) {
@@ -306,7 +306,7 @@ mod tests {
                 url: String::new(),
                 fetched_at,
                 envelope: serde_json::Value::Null,
-                parts: Vec::new(),
+                documents: Vec::new(),
                 broken: Vec::new(),
                 entries: None,
                 validators: Validators::default(),
@@ -328,7 +328,7 @@ mod tests {
     fn end_of(traversal: &mut Traversal, events: Vec<Event>) -> Option<Kind> {
         let mut ends = events
             .into_iter()
-            .map(|event| traversal.handle(&day(1), event));
+            .map(|event| traversal.handle_event(&day(1), event));
         ends.find_map(|end| end.err().map(|error| error.kind()))
     }
 
@@ -391,7 +391,7 @@ mod tests {
             scope: day(1),
             middle,
         };
-        let handled = traversal.handle(&day(1), split).unwrap();
+        let handled = traversal.handle_event(&day(1), split).unwrap();
         assert!(matches!(handled, Event::Split { middle: it, .. } if it == middle));
         let halves = [(); 2].map(|()| match traversal.plan.next() {
             Some(NextChain::Walk(scope, ..)) => scope.window.unwrap(),

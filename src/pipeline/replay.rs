@@ -171,16 +171,16 @@ fn read_reject(
         let version = entry.version.as_deref().and_then(Version::parse);
         return extract::extract_document(&document, &entry.pointer, version, options);
     };
-    let source = &as_kept(source, reason, &document);
+    let source = &adapt_to_kept_document(source, reason, &document);
     // the quarantine does not keep headers, so a charset that only a header names has to be
     // declared
     match decode(document.clone(), None, source, limits) {
         Ok(Decoded {
             envelope,
-            parts,
+            documents,
             broken,
         }) => {
-            let mut extracted = extract::extract_documents(&parts, &broken, &envelope, options);
+            let mut extracted = extract::extract_documents(&documents, &broken, &envelope, options);
             let releases = extracted.releases.iter_mut().map(|it| &mut it.pointer);
             let rejects = extracted.rejects.iter_mut().map(|it| &mut it.pointer);
             for pointer in releases.chain(rejects) {
@@ -201,7 +201,7 @@ fn read_reject(
 
 /// Returns the source with settings for a kept document. It is no longer in an archive, and may
 /// have been converted to UTF-8.
-fn as_kept(source: &Source, reason: Reason, document: &[u8]) -> Source {
+fn adapt_to_kept_document(source: &Source, reason: Reason, document: &[u8]) -> Source {
     let mut source = source.clone();
     if reason == Reason::UnreadableDocument {
         source.decode.container = Container::Auto;

@@ -34,7 +34,7 @@ impl SecretWarning {
             return;
         }
         // the whole page is searched first, because nearly all pages show no secret
-        let mut bodies = page.parts.iter().map(|part| &part.body);
+        let mut bodies = page.documents.iter().map(|document| &document.body);
         if bodies.all(|body| self.redactor.find(body).is_none()) {
             return;
         }

@@ -79,7 +79,7 @@ impl Walked {
     fn items(&self) -> Vec<String> {
         let read = self.read_pages();
         read.iter()
-            .flat_map(|page| &page.parts)
+            .flat_map(|page| &page.documents)
             .flat_map(|part| {
                 let items = part.cut.items.iter();
                 items.map(|item| &part.body[item.range.clone()])
@@ -995,7 +995,7 @@ async fn a_byte_order_mark_is_not_part_of_the_body() {
     let body = package(&pages(1, 1)[0], "");
     let (walked, _) = fetch_page("", limits(), Reply::json(format!("\u{feff}{body}"))).await;
     walked.expect_whole(&pages(1, 1));
-    assert_eq!(walked.read_pages()[0].parts[0].body, body);
+    assert_eq!(walked.read_pages()[0].documents[0].body, body);
 }
 
 #[tokio::test]

@@ -166,14 +166,14 @@ impl Cutter {
             }
             NextText::Text(text) => self.add_text(text, piece, before),
             NextText::Broken {
-                place,
+                pointer,
                 message,
                 packed: (packed, is_whole),
             } => {
                 if is_whole {
-                    piece.add_broken(place, packed, message);
+                    piece.add_broken(pointer, packed, message);
                 } else {
-                    self.rest = Some((packed, locate(&place, &message)));
+                    self.rest = Some((packed, locate(&pointer, &message)));
                 }
                 Ok(())
             }
@@ -184,7 +184,7 @@ impl Cutter {
     fn add_text(&mut self, text: Text, piece: &mut Piece, before: &Mark) -> Result<(), ReadError> {
         let Text {
             reader,
-            place,
+            pointer,
             level,
             is_alone,
             position,
@@ -197,7 +197,7 @@ impl Cutter {
         if !lookahead.is_all || lookahead.damage.is_some() {
             self.large = Some(LargeText {
                 lookahead: lookahead.into_utf8(self.source.decode.charset, content_type.as_deref()),
-                place,
+                pointer,
                 is_alone,
                 position,
                 before: before.clone(),
@@ -216,7 +216,7 @@ impl Cutter {
         let (source, limits) = (&self.source, &self.limits);
         let decoded = match is_alone {
             true => decode::decode_text(text.clone(), content_type.as_deref(), source, limits),
-            false => decode::decode_member(text.clone(), place.clone(), level, source, limits),
+            false => decode::decode_member(text.clone(), pointer.clone(), level, source, limits),
         };
         match decoded {
             Ok(decoded) => piece.add(decoded),
@@ -225,7 +225,7 @@ impl Cutter {
                     self.is_over = true;
                     self.rest = Some((text, message));
                 } else {
-                    piece.add_broken(place, text, message);
+                    piece.add_broken(pointer, text, message);
                 }
             }
         }
@@ -253,16 +253,16 @@ impl Cutter {
         };
         let body = copy_beginning(&large.lookahead.bytes);
         // only the beginning is kept, so the file does not count as whole
-        self.rest = Some((body, locate(&large.place, &message)));
+        self.rest = Some((body, locate(&large.pointer, &message)));
         self.is_over = large.is_alone;
         Ok(())
     }
 }
 
-fn locate(place: &str, message: &str) -> String {
-    match place {
+fn locate(pointer: &str, message: &str) -> String {
+    match pointer {
         "" => message.to_owned(),
-        place => format!("{message}, at {place}"),
+        pointer => format!("{message}, at {pointer}"),
     }
 }
 

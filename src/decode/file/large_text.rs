@@ -11,9 +11,9 @@ use crate::decode::documents::{self, Lines, NextDocument};
 use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{ReadError, TextPosition};
-use crate::decode::{self, Decoded, check_envelope, package_version};
+use crate::decode::{self, Decoded, check_envelope, reduce_to_version};
 use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
-use crate::page::{Mark, Part, Undecodable};
+use crate::page::{Document, Mark, Undecodable};
 use crate::source::Source;
 
 /// This many bytes are read ahead to cut a piece. They are a whole piece and a part of the next
@@ -25,7 +25,7 @@ const ENOUGH_LINES: usize = 3;
 
 pub(super) struct LargeText {
     pub(super) lookahead: Lookahead,
-    pub(super) place: String,
+    pub(super) pointer: String,
     pub(super) is_alone: bool,
     pub(super) position: TextPosition,
     /// The mark where the piece before this text ends.
@@ -73,7 +73,7 @@ impl LargeText {
             let documents = (self.documents, documents);
             self.documents += count;
             return Ok(
-                match decode::decode_documents(text, &self.place, documents, source, limits) {
+                match decode::decode_documents(text, &self.pointer, documents, source, limits) {
                     Ok(decoded) => {
                         piece.add(decoded);
                         Step::Continues
@@ -182,9 +182,9 @@ impl LargeText {
             return Ok(Step::Continues);
         };
         let portion = list.cut_portion(&self.lookahead.bytes, self.lookahead.is_all, *items, PIECE);
-        let place = match self.documents {
-            0 => self.place.clone(),
-            nth => format!("{}/{nth}", self.place),
+        let pointer = match self.documents {
+            0 => self.pointer.clone(),
+            nth => format!("{}/{nth}", self.pointer),
         };
         *items += portion.items.len();
         let envelope = envelope.clone();
@@ -198,9 +198,12 @@ impl LargeText {
                 list: Some(list.pointer().to_owned()),
                 items: portion.items,
             };
-            let part = Part::single_document(body, cut);
+            let document = Document::single_document(body, cut);
             piece.add(Decoded {
-                parts: vec![Part { place, ..part }],
+                documents: vec![Document {
+                    pointer,
+                    ..document
+                }],
                 ..Decoded::default()
             });
         }
@@ -255,7 +258,7 @@ fn describe_damage(text: &[u8], shapes: &[ItemsAt]) -> String {
 /// package. Returns an empty object if no version stands before the items, because one may follow
 /// them.
 fn find_version(envelope: &Value, list: &LongList) -> Value {
-    let version = package_version(envelope, Some(list.pointer()));
+    let version = reduce_to_version(envelope, Some(list.pointer()));
     let (package, _name) = list.pointer().rsplit_once('/').unwrap_or_default();
     let package = version.pointer(package);
     match package.is_some_and(|package| package.get("version").is_some()) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::decode::Decoded;
 use crate::json::PortionLimits;
-use crate::page::{BrokenDocument, Part};
+use crate::page::{BrokenDocument, Document};
 
 /// Every document up to this size, in bytes, is kept whole in memory.
 pub(super) const WHOLE_BYTES: usize = 4 << 20;
@@ -18,7 +18,7 @@ pub(super) const PIECE: PortionLimits = PortionLimits {
 /// Documents and items of a file, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
-    pub(crate) parts: Vec<Part>,
+    pub(crate) documents: Vec<Document>,
     pub(crate) broken: Vec<BrokenDocument>,
     /// The envelope of the first document that begins in the piece.
     pub(crate) envelope: Option<Value>,
@@ -28,7 +28,7 @@ pub(crate) struct Piece {
 
 impl Piece {
     pub(super) fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.broken.is_empty()
+        self.documents.is_empty() && self.broken.is_empty()
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -36,22 +36,25 @@ impl Piece {
     }
 
     pub(super) fn add(&mut self, decoded: Decoded) {
-        let items = decoded.parts.iter().map(|part| part.cut.items.len());
+        let items = decoded
+            .documents
+            .iter()
+            .map(|document| document.cut.items.len());
         self.items += items.sum::<usize>() + decoded.broken.len();
-        let bodies = decoded.parts.iter().map(|part| part.body.len());
+        let bodies = decoded.documents.iter().map(|document| document.body.len());
         let broken = decoded.broken.iter().map(|broken| broken.body.len());
         self.bytes += bodies.chain(broken).sum::<usize>();
-        if self.envelope.is_none() && !decoded.parts.is_empty() {
+        if self.envelope.is_none() && !decoded.documents.is_empty() {
             self.envelope = Some(decoded.envelope);
         }
-        self.parts.extend(decoded.parts);
+        self.documents.extend(decoded.documents);
         self.broken.extend(decoded.broken);
     }
 
-    pub(super) fn add_broken(&mut self, place: String, body: Bytes, message: String) {
+    pub(super) fn add_broken(&mut self, pointer: String, body: Bytes, message: String) {
         self.items += 1;
         self.bytes += body.len();
         self.broken
-            .push(BrokenDocument::unreadable(place, body, message));
+            .push(BrokenDocument::unreadable(pointer, body, message));
     }
 }

@@ -50,7 +50,7 @@ pub(super) struct Texts {
 pub(super) struct Text {
     pub(super) reader: Box<dyn Read + Send>,
     /// The place of the text in the file, as the beginning of a JSON Pointer.
-    pub(super) place: String,
+    pub(super) pointer: String,
     pub(super) level: Level,
     /// True if the file has no other text.
     pub(super) is_alone: bool,
@@ -79,7 +79,7 @@ pub(super) enum NextText {
     /// The member is not a readable text. `packed` has its compressed bytes, and true if they are
     /// complete.
     Broken {
-        place: String,
+        pointer: String,
         message: String,
         packed: (Bytes, bool),
     },
@@ -114,7 +114,7 @@ impl ReadError {
 
 struct Zip {
     file: FileReader,
-    place: String,
+    pointer: String,
     level: Level,
     members: VecDeque<Member>,
     names: HashMap<String, usize>,
@@ -204,14 +204,14 @@ impl Texts {
         self.is_begun = true;
         let text = Text {
             reader: Box::new(self.file.start_at(0)),
-            place: String::new(),
+            pointer: String::new(),
             level: Level::Outermost,
             is_alone: true,
             position: TextPosition::default(),
         };
         match self.detect_archive()? {
             Some(Archive::Zip) => {
-                self.open_zip(self.file.clone(), text.place, text.level)?;
+                self.open_zip(self.file.clone(), text.pointer, text.level)?;
                 Ok(OpenedMember::Zip)
             }
             Some(Archive::Gzip) => self.open_gzip(text),
@@ -257,7 +257,7 @@ impl Texts {
             Some(Archive::Gzip) => self.open_gzip(text),
             Some(Archive::Zip) => {
                 let file = self.write_to_disk(text.reader)?;
-                self.open_zip(file, text.place, text.level)?;
+                self.open_zip(file, text.pointer, text.level)?;
                 Ok(OpenedMember::Zip)
             }
         }
@@ -291,9 +291,14 @@ impl Texts {
         }
     }
 
-    fn open_zip(&mut self, file: FileReader, place: String, level: Level) -> Result<(), ReadError> {
+    fn open_zip(
+        &mut self,
+        file: FileReader,
+        pointer: String,
+        level: Level,
+    ) -> Result<(), ReadError> {
         let most = self.limits.max_members;
-        let zip = Zip::open(file, place, level, most)?;
+        let zip = Zip::open(file, pointer, level, most)?;
         self.open.push(zip);
         Ok(())
     }
@@ -308,7 +313,7 @@ impl Texts {
         let Some(zip) = self.open.last_mut() else {
             return Ok(NextText::End);
         };
-        let place = zip.count_member(member);
+        let pointer = zip.count_member(member);
         let level = zip.level.enter_archive();
         let packed = zip.read_packed(member);
         let content = zip.open_content(member);
@@ -316,7 +321,7 @@ impl Texts {
         let opened = content.and_then(|content| {
             self.open_unpacked(Text {
                 reader: Box::new(self.meter(content)),
-                place: place.clone(),
+                pointer: pointer.clone(),
                 level,
                 is_alone: false,
                 position: TextPosition { seen, ..position },
@@ -326,7 +331,7 @@ impl Texts {
             Ok(OpenedMember::Text(text)) => Ok(NextText::Text(text)),
             Ok(OpenedMember::Zip) => self.next(),
             Err(ReadError::Damaged(message)) => Ok(NextText::Broken {
-                place,
+                pointer,
                 message,
                 packed: read_packed(packed).map_err(|e| file_error(&e))?,
             }),
@@ -365,7 +370,12 @@ fn peek<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
 }
 
 impl Zip {
-    fn open(file: FileReader, place: String, level: Level, most: usize) -> Result<Self, ReadError> {
+    fn open(
+        file: FileReader,
+        pointer: String,
+        level: Level,
+        most: usize,
+    ) -> Result<Self, ReadError> {
         let damaged = "a zip file that is damaged or cut short";
         let stop = |error: zip::result::ZipError| match error {
             zip::result::ZipError::Io(error) => ReadError::from_io(&error, damaged),
@@ -395,7 +405,7 @@ impl Zip {
         }
         Ok(Self {
             file,
-            place,
+            pointer,
             level,
             members,
             names: HashMap::new(),
@@ -411,7 +421,7 @@ impl Zip {
         self.seen.update(&member.size.to_le_bytes());
         self.seen.update(&member.crc.to_le_bytes());
         let name = number_duplicate(member.name.clone(), &mut self.names);
-        format!("{}/{}", self.place, json::escape_token(&name))
+        format!("{}/{}", self.pointer, json::escape_token(&name))
     }
 
     fn open_content(&self, member: &Member) -> Result<ChecksumReader, ReadError> {

@@ -106,7 +106,7 @@ impl FileWalk {
             }
             Ok(None) => {
                 self.is_over = true;
-                Some(self.end())
+                Some(self.build_end_event())
             }
             Err(error) => {
                 self.is_over = true;
@@ -120,9 +120,9 @@ impl FileWalk {
         }
     }
 
-    /// Returns the end of the file, or an error if a part could not be read. After the error, a
-    /// resumed run tries to read that part again.
-    fn end(&self) -> Event {
+    /// Returns the event that ends the file. It is a failure if a part could not be read. A resumed
+    /// run tries to read that part again.
+    fn build_end_event(&self) -> Event {
         if self.is_whole {
             return Event::Ended {
                 scope: self.scope.clone(),
@@ -222,7 +222,7 @@ impl FileWalk {
             url: self.url.clone(),
             fetched_at: Timestamp::now(),
             envelope,
-            parts: piece.parts,
+            documents: piece.documents,
             broken: piece.broken,
             entries: None,
             validators: self
