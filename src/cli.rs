@@ -118,7 +118,7 @@ pub enum Command {
         #[command(subcommand)]
         command: QuarantineCommand,
     },
-    /// Delete all data of a source: releases, rejects and runs
+    /// Delete everything that is stored for a source: releases, rejects and runs
     Purge(Purge),
     /// Measure which batch size suits the database server, in a schema of its own
     #[cfg(feature = "demo")]
@@ -148,7 +148,7 @@ pub struct Run {
     /// source has no watermark yet, later runs continue from here
     #[arg(long, value_name = "DATE")]
     pub from: Option<Moment>,
-    /// End at this date instead of now
+    /// End at this date instead of now; a date without a time is its first moment
     #[arg(long, value_name = "DATE")]
     pub until: Option<Moment>,
     /// Stop after this number of pages; the next run continues there
@@ -285,7 +285,7 @@ pub enum QuarantineCommand {
     Show {
         /// The id of the reject
         id: i64,
-        /// Write only the served bytes, unchanged
+        /// Write only the rejected bytes, unchanged and not escaped
         #[arg(long)]
         raw: bool,
     },

@@ -319,7 +319,8 @@ pub struct Reject {
     pub pointer: String,
     /// The URL from which the data were served. It is `None` if that is the page's own URL.
     pub url: Option<Arc<str>>,
-    /// The rejected bytes as they were served.
+    /// The rejected bytes. They are decompressed and in UTF-8, but not repaired. A page or a
+    /// document that could not be decoded is kept as it was served.
     pub document: Bytes,
     /// The `ocid` in the rejected data, if it could be read.
     pub ocid: Option<String>,

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio_postgres::types::Type;
 
 use crate::bulk::catalog::Catalog;
-use crate::bulk::plan::{Condition, is_compared};
+use crate::bulk::plan::{Condition, must_be_equal};
 use crate::bulk::rows::{Binding, BindingBuilder, Field, Rows};
 use crate::bulk::table::quote;
 use crate::bulk::{
@@ -226,7 +226,7 @@ impl Operation {
             Verb::Update { only_if } => {
                 let shared = self.shared_columns.iter().map(|column| column.name());
                 let shared = shared
-                    .filter(|name| !is_compared(only_if, name))
+                    .filter(|name| !must_be_equal(only_if, name))
                     .map(|name| format!("{} = {}", quote(name), self.shared_parameter(name)));
                 let each = self.row_columns[self.key_column_count()..]
                     .iter()

@@ -231,7 +231,7 @@ impl Plan {
         let by_shared = self.key.iter().filter(|name| self.shared.contains(name));
         match by_shared
             .into_iter()
-            .find(|name| !is_compared(only_if, name))
+            .find(|name| !must_be_equal(only_if, name))
         {
             Some(name) => self.fail(format!("key column {name} is shared and needs a condition")),
             None => Ok(()),
@@ -243,7 +243,7 @@ impl Plan {
         let shared = self
             .shared
             .iter()
-            .filter(|name| !is_compared(only_if, name));
+            .filter(|name| !must_be_equal(only_if, name));
         let each = self.per_row.iter().filter(|name| !self.key.contains(name));
         let set = shared.chain(each);
         set.filter_map(|name| self.table.column(name)).collect()
@@ -267,8 +267,8 @@ impl Plan {
     }
 }
 
-/// Returns true if a condition compares the column with its sent value.
-pub(super) fn is_compared(only_if: &[Condition], column: &str) -> bool {
+/// Returns true if a condition requires that the stored value of the column equals the sent one.
+pub(super) fn must_be_equal(only_if: &[Condition], column: &str) -> bool {
     let mut conditions = only_if.iter();
     conditions
         .any(|condition| matches!(condition, Condition::EqualsShared(name) if *name == column))

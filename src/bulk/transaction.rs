@@ -115,7 +115,7 @@ impl Transaction {
             id: OnceLock::new(),
             correlation: None,
         };
-        transaction.prepare(session).await?;
+        transaction.prepare_statements(session).await?;
         transaction.defer_begin(session);
         failpoint::reach("after-begin");
         Ok(transaction)
@@ -124,7 +124,7 @@ impl Transaction {
     /// Prepares the session's statements. This happens before the transaction begins, because the
     /// server prepares nothing in a transaction that has failed. Preparing waits for locks on
     /// tables, so it uses a separate transaction with the same time limits.
-    async fn prepare(&mut self, session: &Session) -> Result<()> {
+    async fn prepare_statements(&mut self, session: &Session) -> Result<()> {
         if self.texts.is_empty() {
             return Ok(());
         }

@@ -133,11 +133,12 @@ fn split(text: &str, names: &BTreeMap<String, usize>) -> Result<Vec<Piece>, Stri
     Ok(pieces)
 }
 
-/// The value that is written in the place of a placeholder. `Any`, `Choice`, `Each` and `Seeded`
-/// choose from the list that has the same name as the placeholder.
+/// The value that replaces a placeholder of the template. `Any`, `Choice`, `Each` and `Seeded` take
+/// texts from the template's list that has the name of the placeholder.
 enum Value {
     /// A random entry of the list.
     Any,
+    /// The entry of the list with this index.
     Choice(usize),
     /// A random entry of the list for each of these entries of an array.
     Each(Range<usize>),
@@ -145,6 +146,7 @@ enum Value {
     Seeded(u64),
     /// A number, which is written with at least this number of digits.
     Digits(u64, usize),
+    /// A number in hexadecimal, with at least this number of digits.
     Hex(u128, usize),
     /// An amount in cents.
     Money(u64),

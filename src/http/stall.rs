@@ -160,7 +160,7 @@ impl<S> WatchedBody<S> {
     }
 
     /// Sets the timer, which wakes the task at the time `until`.
-    fn poll_timer(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_sleep_until(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(sleep_until(until)));
@@ -201,7 +201,7 @@ where
                 Err(stall) => return Poll::Ready(Some(Err(stall.into()))),
             };
             self.waiting = Some((now, recorder));
-            if self.poll_timer(now + left, context).is_pending() {
+            if self.poll_sleep_until(now + left, context).is_pending() {
                 return Poll::Pending;
             }
         }

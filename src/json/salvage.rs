@@ -136,7 +136,7 @@ impl ScannedItem {
     }
 }
 
-/// The end of an item, as found only by matching its brackets.
+/// The end of an item if only its brackets and quotes are considered.
 enum BracketEnd {
     At(usize),
     /// The body ends before all brackets are closed.

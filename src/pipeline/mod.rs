@@ -659,7 +659,7 @@ struct Reader {
 
 impl Reader {
     fn extract(&self, page: Page) -> (PageRecord, Extracted) {
-        self.progress.tell_total(page.total_pages);
+        self.progress.set_total_pages(page.total_pages);
         let extracted = extract::extract(&page, &self.options);
         self.secret_warning.check_page(&page, &extracted.releases);
         let record = PageRecord {

@@ -64,9 +64,9 @@ impl Progress {
         self.begun.lock().expect("nobody panics who holds it")
     }
 
-    /// Notes the number of pages of the feed. It is ignored for several chains, because a page
+    /// Sets the number of pages of the feed. It is ignored for several chains, because a page
     /// knows only its own chain.
-    pub(super) fn tell_total(&self, pages: Option<u64>) {
+    pub(super) fn set_total_pages(&self, pages: Option<u64>) {
         if let Some(pages) = pages
             && self.chains.load(Relaxed) <= 1
         {

@@ -26,7 +26,7 @@ const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
 /// row of the reply takes some hundred bytes, and a page may have very many releases.
 const MAX_HASHES_PER_QUERY: usize = 10_000;
 
-/// Releases in the order of their keys.
+/// The releases of a page in the order of their keys, in which they are written.
 type SortedReleases<'a> = Vec<&'a Release>;
 
 /// One attempt to commit a page. Each attempt has its own timestamp.

@@ -19,7 +19,7 @@ pub(super) struct Folded {
 
 /// Keeps the last release of each key. An earlier release with different content becomes a
 /// reject.
-pub(super) fn fold(mut releases: Vec<Release>) -> Folded {
+pub(super) fn fold_duplicates(mut releases: Vec<Release>) -> Folded {
     let served = releases.len();
     // The sort is stable, so releases with the same key stay in the order in which they were
     // served.
@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn check(releases: &str, stored: &[&str], superseded: &[&str], folded: usize) {
-        let result = fold(page(releases));
+        let result = fold_duplicates(page(releases));
         let release = |r: &Release| format!("{}:{}", r.key.ocid, r.text.escape_ascii());
         let reject = |r: &Reject| r.document.escape_ascii().to_string();
         assert_eq!(

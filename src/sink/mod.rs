@@ -59,7 +59,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use self::commit::PageCommit;
-use self::fold::fold;
+use self::fold::fold_duplicates;
 use self::lease::{HOLD_LEASE, begin_with_lease};
 use self::page::INSERT_PAGE;
 pub use self::purge::{Purge, PurgedRows};
@@ -158,7 +158,7 @@ impl Sink {
         releases: Vec<Release>,
         rejects: Vec<Reject>,
     ) -> Result<Counts> {
-        let folded = fold(releases);
+        let folded = fold_duplicates(releases);
         let retry = self.new_retry("page", format!("commit page {}", page.position.number));
         // Each attempt creates a new commit, so that it has its own timestamp.
         let attempt = async || {

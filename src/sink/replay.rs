@@ -8,7 +8,7 @@ use crate::ledger::quarantine::Entry;
 use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
-use crate::sink::fold::fold;
+use crate::sink::fold::fold_duplicates;
 use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
 use crate::sink::release::{RecoveredRelease, Served, signed_count};
 
@@ -44,7 +44,7 @@ impl Sink {
                 releases,
                 rejects,
             } = tried;
-            let result = fold(releases);
+            let result = fold_duplicates(releases);
             folded += signed_count(result.folded);
             let rejects = [rejects, result.superseded].concat();
             recovered.extend(result.releases.into_iter().map(|release| {

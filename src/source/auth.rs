@@ -18,7 +18,7 @@ use crate::json::Pointer;
 pub enum Auth {
     /// The server gets a user and a password (HTTP Basic authentication).
     Basic {
-        /// The name of the user.
+        /// The user's name, which the server knows.
         user: String,
         /// The password, which may be empty.
         password: String,

@@ -65,7 +65,7 @@ impl SearchPath {
     /// `PATH`, or else the newest ones that are installed. It runs as few programs as possible,
     /// because each question for a version needs a process. If there are no programs at all, the
     /// error names the command that installs them.
-    pub(super) fn find(&self, wanted: Option<u32>) -> Result<Binaries> {
+    pub(super) fn find_binaries(&self, wanted: Option<u32>) -> Result<Binaries> {
         let is_wanted = |found: &Binaries| wanted.is_none_or(|wanted| found.major == wanted);
         let mut first_on_path = None;
         for found in self.path.iter().filter_map(|it| inspect_directory(it)) {
@@ -204,7 +204,7 @@ mod tests {
             path: vec![empty.path().to_owned()],
             installations: vec![empty.path().join("none")],
         };
-        let error = lookup.find(None).expect_err("there is none");
+        let error = lookup.find_binaries(None).expect_err("there is none");
         assert_eq!(error.kind(), Kind::Environment);
         assert_eq!(error.exit_code(), 3);
         assert!(error.to_string().contains("install postgresql"), "{error}");
@@ -219,7 +219,7 @@ mod tests {
             path: vec![on_path.clone()],
             installations: vec![old.clone(), new.clone()],
         };
-        let found = |wanted| lookup.find(wanted).expect("a server").directory;
+        let found = |wanted| lookup.find_binaries(wanted).expect("a server").directory;
         assert_eq!(found(Some(14)), old);
         assert_eq!(found(None), on_path);
         assert_eq!(found(Some(9)), on_path);
@@ -227,7 +227,7 @@ mod tests {
             path: Vec::new(),
             ..lookup
         };
-        assert_eq!(lookup.find(None).expect("a server").directory, new);
+        assert_eq!(lookup.find_binaries(None).expect("a server").directory, new);
     }
 
     #[test]

@@ -122,10 +122,11 @@ impl Server {
         // The search runs programs to learn their version, and waiting for them blocks the
         // thread.
         let cluster_version = cluster::read_version(&directory)?;
-        let binaries =
-            tokio::task::spawn_blocking(move || SearchPath::detect().find(cluster_version))
-                .await
-                .map_err(|e| Error::unexpected("look for server programs").with_source(e))??;
+        let binaries = tokio::task::spawn_blocking(move || {
+            SearchPath::detect().find_binaries(cluster_version)
+        })
+        .await
+        .map_err(|e| Error::unexpected("look for server programs").with_source(e))??;
         let in_use = directory.lock_use(&start)?;
         let cluster = Cluster {
             socket_directory: directory.open_socket_directory(options.port()).await?,
