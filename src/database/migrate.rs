@@ -3,9 +3,13 @@
 //! All pending migrations are applied in one transaction, so that an upgrade happens completely
 //! or not at all. Two processes that upgrade the same database take turns. A database is not
 //! changed if it is newer than the program, or if it has other migrations.
+//!
+//! No statement here is prepared. Outside a transaction, a pooler may send the preparation and the
+//! execution of a statement to different servers.
 
 use include_dir::{Dir, include_dir};
 use tokio_postgres::error::{ErrorPosition, SqlState};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};
 
 use crate::config;
@@ -88,13 +92,13 @@ pub fn built_in_migrations() -> Result<Vec<Migration>> {
 /// or migrations whose text was different when they were applied.
 pub async fn find_pending(client: &Client, list: &[Migration]) -> Result<Vec<Migration>> {
     let table_exists = client
-        .query_one("select to_regclass('ocds.migration') is not null", &[])
+        .query_typed("select to_regclass('ocds.migration') is not null", &[])
         .await?;
-    if !table_exists.try_get::<_, bool>(0)? {
+    if !table_exists[0].try_get::<_, bool>(0)? {
         return Ok(list.to_vec());
     }
     let applied = client
-        .query(SELECT_APPLIED, &[])
+        .query_typed(SELECT_APPLIED, &[])
         .await
         .map_err(explain_missing_privilege)?;
     find_missing(&applied, list)
@@ -150,21 +154,24 @@ async fn lock_and_read_applied(
         )
         .await?;
     transaction
-        .execute("select pg_advisory_xact_lock($1)", &[&LOCK_KEY])
+        .execute_typed(
+            "select pg_advisory_xact_lock($1)",
+            &[(&LOCK_KEY, Type::INT8)],
+        )
         .await?;
     let lock_timeout = format!("{}ms", settings.lock_timeout.as_millis());
     transaction
-        .execute(
+        .execute_typed(
             "select set_config('lock_timeout', $1, true)",
-            &[&lock_timeout],
+            &[(&lock_timeout, Type::TEXT)],
         )
         .await?;
     // The existence of the schema is checked first, because `if not exists` needs the right to
     // create a schema even if the schema exists.
     let schema = transaction
-        .query_one("select to_regnamespace('ocds') is null", &[])
+        .query_typed("select to_regnamespace('ocds') is null", &[])
         .await?;
-    if schema.try_get(0)? {
+    if schema[0].try_get(0)? {
         transaction.batch_execute("create schema ocds").await?;
     }
     // The table is locked too, because some servers that are compatible with PostgreSQL ignore
@@ -179,7 +186,7 @@ async fn lock_and_read_applied(
              lock table ocds.migration in exclusive mode",
         )
         .await?;
-    transaction.query(SELECT_APPLIED, &[]).await
+    transaction.query_typed(SELECT_APPLIED, &[]).await
 }
 
 async fn apply_migration(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
@@ -195,9 +202,13 @@ async fn apply_migration(transaction: &Transaction<'_>, migration: &Migration) -
             explain_missing_privilege(e).context(place)
         })?;
     transaction
-        .execute(
+        .execute_typed(
             "insert into ocds.migration (version, name, checksum) values ($1, $2, $3)",
-            &[&migration.version, &migration.name, &migration.checksum()],
+            &[
+                (&migration.version, Type::INT4),
+                (&migration.name, Type::TEXT),
+                (&migration.checksum(), Type::BYTEA),
+            ],
         )
         .await
         .map_err(|e| explain_missing_privilege(e).context(format!("record migration {file}")))?;
