@@ -145,6 +145,8 @@ pub mod json;
 
 pub mod redact;
 
+mod percent;
+
 mod userinfo;
 
 mod retry;

@@ -17,6 +17,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
+use crate::percent::percent_encode;
+
 /// The placeholder of a token. It is also the placeholder of a user and a password in the form of
 /// a header.
 pub(crate) const TOKEN_PLACEHOLDER: &str = "{auth.token}";
@@ -383,19 +385,6 @@ fn html_forms(value: &str) -> impl Iterator<Item = String> {
 pub(crate) fn escape_json(text: &str) -> String {
     let quoted = Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
-}
-
-/// Percent-encodes every character that has a meaning anywhere in a URL. The result is valid
-/// both in a path and in a query.
-pub(crate) fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }
 
 /// Writes the hexadecimal digits of percent-encoded text in lower case.

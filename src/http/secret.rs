@@ -14,7 +14,8 @@ use url::{Position as Part, Url};
 
 use crate::error::{Error, Result};
 use crate::http::host::clear_user;
-use crate::redact::{HiddenValue, Redactor, TOKEN_PLACEHOLDER, escape_json, percent_encode};
+use crate::percent::{percent_decode, percent_encode};
+use crate::redact::{HiddenValue, Redactor, TOKEN_PLACEHOLDER, escape_json};
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
 const OPEN: &str = "{env.";
@@ -365,27 +366,6 @@ fn find_placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
             _ => Err("`{env.` is not followed by a name and a `}`"),
         })
         .collect()
-}
-
-/// Decodes a percent-encoded text. Invalid sequences, and sequences that are not UTF-8, stay
-/// readable enough to find a secret value in the text.
-pub(super) fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|_| byte == b'%');
-        let decoded = digits
-            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(decoded.unwrap_or(byte));
-        rest = if decoded.is_some() {
-            &after[2..]
-        } else {
-            after
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use url::Url;
 use crate::error::{Error, Kind, Result};
 use crate::http::auth::basic_credentials;
 use crate::http::host::{Hosts, check_length, is_downgrade, is_http, link_error};
-use crate::http::secret::{Secrets, percent_decode};
+use crate::http::secret::Secrets;
+use crate::percent::percent_decode;
 use crate::redact::{Redactor, TOKEN_PLACEHOLDER};
 use crate::source::{Escaping, Method, Source, Template, Values};
 

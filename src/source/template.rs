@@ -20,7 +20,7 @@ use jiff::fmt::strtime;
 use serde::Deserialize;
 use url::Url;
 
-use crate::redact;
+use crate::percent;
 use crate::source::Axis;
 
 /// A text with variables, such as `/{from:%Y/%m}?page={page}`.
@@ -402,7 +402,7 @@ fn extract_path(text: &str) -> String {
 /// Percent-encodes all characters that could change the URL around the value. Colons and commas
 /// in dates and lists stay, because they change nothing and some servers require them unencoded.
 fn percent_encode(text: &str) -> String {
-    let encoded = redact::percent_encode(text);
+    let encoded = percent::percent_encode(text);
     encoded.replace("%3A", ":").replace("%2C", ",")
 }
 

@@ -40,14 +40,15 @@ const LAYERS: [(&str, &[&str]); 13] = [
 ];
 
 /// The other nouns that each noun may import.
-const NOUNS: [(&str, &[&str]); 13] = [
+const NOUNS: [(&str, &[&str]); 14] = [
     ("config", &["error", "json", "source"]),
-    ("source", &["json", "userinfo"]),
+    ("source", &["json", "percent", "userinfo"]),
     ("page", &["error", "json", "source"]),
     ("request", &[]),
     ("release", &["source"]),
     ("json", &[]),
-    ("redact", &[]),
+    ("redact", &["percent"]),
+    ("percent", &[]),
     ("userinfo", &[]),
     ("retry", &["error", "metrics"]),
     ("failpoint", &[]),

@@ -16,7 +16,7 @@ use super::owner::{find_last_line, path_error, run_command, run_command_within};
 use super::server_directory::{Lock, ServerDirectory};
 use super::{DATABASE, Durability, Options};
 use crate::error::{Error, Result};
-use crate::redact::percent_encode;
+use crate::percent::percent_encode;
 
 /// The time limit for starting the server, which includes the recovery after a crash. It is also
 /// the time limit for stopping the server.
