@@ -1,5 +1,5 @@
 //! Tests a real PgBouncer in transaction mode between the program and PostgreSQL. It gives each
-//! transaction any backend, and closes backends of running clients.
+//! transaction another backend than the one before it, and closes backends of running clients.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,7 +41,8 @@ impl Pooler {
             "[databases]\n* = host={} port={} user={}\n\
              [pgbouncer]\nlisten_port = 6432\nunix_socket_dir = {}\nauth_type = any\n\
              pool_mode = transaction\nserver_lifetime = 1\nserver_fast_close = 1\n\
-             max_client_conn = 100\ndefault_pool_size = 10\n",
+             max_client_conn = 100\ndefault_pool_size = 10\n\
+             server_round_robin = 1\nmin_pool_size = 3\n",
             socket.display(),
             server.get_ports().first().unwrap_or(&5432),
             server.get_user().unwrap(),
