@@ -128,24 +128,7 @@ impl Address {
                 "sslnegotiation=direct needs sslmode=require or stricter",
             ));
         }
-        let hosts = config.get_hosts();
-        let targets = match &require_auth {
-            _ if !hosts.iter().any(is_socket) => vec![Target::tcp(config.clone())],
-            None if hosts.iter().all(is_socket) => vec![Target::socket(config.clone())],
-            _ => split_hosts(&options, &config)
-                .map(|(options, port)| {
-                    let config = configure(&options)?;
-                    Ok(match (&config.get_hosts()[0], &require_auth) {
-                        (Host::Unix(directory), Some(_)) => {
-                            let path = directory.join(format!(".s.PGSQL.{port}"));
-                            Target::guarded_socket(path, config)
-                        }
-                        (Host::Unix(_), None) => Target::socket(config),
-                        (Host::Tcp(_), _) => Target::tcp(config),
-                    })
-                })
-                .collect::<Result<_>>()?,
-        };
+        let targets = list_targets(&options, &config, require_auth.is_some(), &configure)?;
         let address = Self {
             config,
             tls,
@@ -449,6 +432,35 @@ fn percent_decode(text: &str) -> Result<String> {
         bytes.extend(rest.bytes());
     }
     String::from_utf8(bytes).map_err(|_| encoding_error())
+}
+
+/// Returns the targets of a connection. Sockets need a target each if the server must
+/// authenticate or if some hosts are not sockets; otherwise tokio-postgres tries all hosts itself.
+fn list_targets(
+    options: &Options,
+    config: &Config,
+    requires_auth: bool,
+    configure: &impl Fn(&Options) -> Result<Config>,
+) -> Result<Vec<Target>> {
+    let hosts = config.get_hosts();
+    if !hosts.iter().any(is_socket) {
+        return Ok(vec![Target::tcp(config.clone())]);
+    }
+    if !requires_auth && hosts.iter().all(is_socket) {
+        return Ok(vec![Target::socket(config.clone())]);
+    }
+    let targets = split_hosts(options, config).map(|(options, port)| {
+        let config = configure(&options)?;
+        Ok(match &config.get_hosts()[0] {
+            Host::Unix(directory) if requires_auth => {
+                let path = directory.join(format!(".s.PGSQL.{port}"));
+                Target::guarded_socket(path, config)
+            }
+            Host::Unix(_) => Target::socket(config),
+            Host::Tcp(_) => Target::tcp(config),
+        })
+    });
+    targets.collect()
 }
 
 /// Reads options of the form `host=… password='…'`, in which a backslash escapes one character.

@@ -304,10 +304,10 @@ impl Run<'_> {
             // error
             if error.kind() == Kind::Lease || (is_lost && can_repeat_run) {
                 dispatched.error = Some(error);
-            } else if is_lost {
-                warn!(source.name = %self.source.name, run.id = lease.run_id, "{}", error.chain());
-                dispatched.error.get_or_insert(error);
             } else {
+                if is_lost {
+                    warn!(source.name = %self.source.name, run.id = lease.run_id, "{}", error.chain());
+                }
                 dispatched.error.get_or_insert(error);
             }
         }
@@ -492,17 +492,8 @@ impl Run<'_> {
         tokio::spawn(async move {
             let mut events = std::pin::pin!(events);
             while let Some(event) = events.next().await {
-                let event = match event {
-                    Ok(Event::Page(fetched, permit)) => match *fetched {
-                        Fetched::Page(page) if page.position.number < store_from => {
-                            if page.next.is_some() {
-                                continue;
-                            }
-                            Err(ends_before_error(store_from, page.position.number))
-                        }
-                        fetched => Ok(Event::Page(Box::new(fetched), permit)),
-                    },
-                    event => event,
+                let Some(event) = skip_page_before(store_from, event) else {
+                    continue;
                 };
                 if sender.send(event).await.is_err() {
                     return;
@@ -610,6 +601,19 @@ impl Run<'_> {
             error: dispatched.error,
         }
     }
+}
+
+/// Returns `None` for a page before the first page that is stored. Returns an error if the feed
+/// ends with such a page.
+fn skip_page_before(store_from: u64, event: Result<Event>) -> Option<Result<Event>> {
+    if let Ok(Event::Page(fetched, _)) = &event
+        && let Fetched::Page(page) = &**fetched
+        && page.position.number < store_from
+    {
+        let is_last = page.next.is_none();
+        return is_last.then(|| Err(ends_before_error(store_from, page.position.number)));
+    }
+    Some(event)
 }
 
 fn ends_before_error(from_page: u64, last: u64) -> Error {
