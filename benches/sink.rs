@@ -109,11 +109,11 @@ async fn measure_round(
         rates.add(ROWS, count, duration);
         for batch in [10, 50, 100, 500] {
             server.empty().await?;
-            let (duration, ()) = server
+            let (duration, written) = server
                 .time(write_multi_values(server, pages, batch))
                 .await?;
             let method = format!("values of {batch} rows, one connection");
-            rates.add(&method, count, duration);
+            rates.add(&method, written, duration);
         }
     }
     server.empty().await?;
@@ -219,7 +219,12 @@ async fn write_row_by_row(server: &BenchServer, pages: &[Extracted]) -> Result<(
 }
 
 /// Writes statements of `batch` rows, one after another. There is a commit for each 500 rows.
-async fn write_multi_values(server: &BenchServer, pages: &[Extracted], batch: usize) -> Result<()> {
+/// Returns the number of rows written, without the last ones if they do not fill a statement.
+async fn write_multi_values(
+    server: &BenchServer,
+    pages: &[Extracted],
+    batch: usize,
+) -> Result<usize> {
     const COMMIT: usize = 500;
     let connection = server.database.connection().await?;
     let upsert = FetchedReleases::new(Batching::default())?.operation;
@@ -233,14 +238,16 @@ async fn write_multi_values(server: &BenchServer, pages: &[Extracted], batch: us
         .map(Row::new)
         .collect();
     let shared = Shared::new(&pages[0].0, now);
+    let mut written = 0;
     for together in rows.chunks(COMMIT) {
         connection.batch_execute("begin").await?;
         for batch in together.chunks_exact(batch) {
             let mut values: Vec<&(dyn ToSql + Sync)> = shared.values().to_vec();
             values.extend(batch.iter().flat_map(|row| row.values()));
             connection.query(&insert, &values).await?;
+            written += batch.len();
         }
         connection.batch_execute("commit").await?;
     }
-    Ok(())
+    Ok(written)
 }
