@@ -63,7 +63,8 @@ struct KnownValues {
     tokens: VecDeque<SecretString>,
     /// The values as they are, and escaped for a JSON string.
     values: Finder,
-    /// The long secrets that contain a separator of a query (`+`, `&` or `=`).
+    /// The secrets of six bytes or more that contain a separator of a query (`+`, `&` or `=`). They
+    /// are hidden before a query is split at its separators.
     with_separators: Finder,
     /// The values in each form in which a document may show them.
     in_documents: Finder,

@@ -1,6 +1,6 @@
--- Inserts the row that makes a page durable that is unchanged since run $2; its releases are
--- stored already. The key exists already if an earlier commit of the page succeeded and its
--- reply was lost.
+-- Copies the row of a page that, as the publisher says, has not changed since run $2. Its
+-- releases are stored already. The key exists already if an earlier commit of the page succeeded
+-- and its reply was lost.
 insert into ocds.page (
     run_id, chain, number, cursor, next_number, next_cursor, url, fetched_at, committed_at, package,
     releases, inserted, updated, unchanged, folded, quarantined, items, etag, last_modified, rules

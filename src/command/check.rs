@@ -24,7 +24,8 @@ use crate::source::Source;
 /// The maximum number of attempts at a page. It is small because a person waits for the result.
 const MAX_ATTEMPTS: u32 = 2;
 
-/// The maximum number of documents of an index page that are fetched.
+/// The maximum number of items of an index page that are fetched. A few are enough to check the
+/// declaration.
 const MAX_DETAILS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {

@@ -134,7 +134,7 @@ fn print_statements(statements: &Statements) {
             format_number(statement.calls),
             format!("{:.2}", statement.mean_milliseconds),
             format!("{:.1}", statement.rows_per_call),
-            shorten(&statement.statement),
+            shorten_statement(&statement.statement),
         ]
     });
     print_table(header, &[0, 1, 2, 3], rows);
@@ -142,7 +142,7 @@ fn print_statements(statements: &Statements) {
 
 /// Shortens a statement by cutting out its middle, because statements differ at the beginning and
 /// at the end.
-fn shorten(statement: &str) -> String {
+fn shorten_statement(statement: &str) -> String {
     const BEGINNING: usize = 60;
     const END: usize = 30;
     let chars: Vec<char> = statement.chars().collect();

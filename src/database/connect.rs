@@ -22,7 +22,7 @@ use tokio_postgres::{Client, Config, Connection, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::either::Either;
 
-use super::guard::{GuardedStream, Policy};
+use super::auth_guard::{GuardedStream, Policy};
 use super::require_auth::RequireAuth;
 
 /// The message with which a client requests TLS.

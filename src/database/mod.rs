@@ -13,9 +13,9 @@
 //! would drop them. Each transaction sets its limits when it begins.
 
 pub mod activity;
+mod auth_guard;
 mod close_on_drop;
 mod connect;
-mod guard;
 pub mod local;
 pub mod migrate;
 mod require_auth;
@@ -441,7 +441,7 @@ fn explain_pool_error(error: PoolError, user: &str) -> Error {
 }
 
 fn explain_connect_error(error: tokio_postgres::Error, user: &str) -> Error {
-    if let Some(refused) = guard::find_refusal(&error) {
+    if let Some(refused) = auth_guard::find_refusal(&error) {
         return Error::config(refused.to_string());
     }
     // tokio-postgres names two causes only in its message: a missing password, and an

@@ -272,18 +272,19 @@ impl ChainWalk {
             && self.run.known.is_forgotten()
         {
             // a page of another chain has changed since this page was requested
-            answer = self.request_again(position).await?;
+            answer = self.request_unconditionally(position).await?;
         }
         if let Ok(fetched) = &answer
             && let Fetched::Page(page) = &**fetched
             && self.is_doubtful(page)
         {
-            return self.request_again(position).await;
+            return self.request_unconditionally(position).await;
         }
         Ok(answer)
     }
 
-    async fn request_again(&mut self, position: &Position) -> Result<PageAnswer> {
+    /// Requests the page whether it has changed or not, to check a doubtful answer.
+    async fn request_unconditionally(&mut self, position: &Position) -> Result<PageAnswer> {
         let (fetcher, scope) = (Arc::clone(self.fetcher()), self.scope.clone());
         self.await_beside_others(fetch_page(&fetcher, &scope, position, None))
             .await

@@ -205,7 +205,7 @@ impl Traversal {
                 self.is_many = true;
                 Ok(Event::Split { scope, middle })
             }
-            Event::Failed(error) => self.fail(scope, error),
+            Event::Failed(error) => self.skip_or_fail(scope, error),
             Event::Gone(error) if !self.is_many => Err(error),
             event @ (Event::Ended { .. } | Event::Gone(_)) => Ok(event),
         }
@@ -213,7 +213,7 @@ impl Traversal {
 
     /// Skips a chain that failed, or fails the run. If only chains of values that are new in an
     /// index are left, they are dropped instead, because the failures may concern only these.
-    fn fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
+    fn skip_or_fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
         let most = self.run.fetcher.limits().unreadable_in_a_row;
         let may_go_on = error.kind().is_limited_to_chain()

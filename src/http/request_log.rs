@@ -1,4 +1,4 @@
-//! Reports each request: as a line in the program's log, and as a row for the table
+//! Counts requests, and reports each: as a line in the program's log, and as a row for the table
 //! `ocds.request`.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

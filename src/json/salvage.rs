@@ -92,8 +92,8 @@ pub(super) fn find_damaged_item(
         return None;
     }
     let next = match next.ok()? {
-        Following::Item(next) => Some(next),
-        Following::End(_) => None,
+        AfterItem::Item(next) => Some(next),
+        AfterItem::End(_) => None,
     };
     Some((salvage.spans.pop()?, next))
 }
@@ -113,7 +113,7 @@ struct Salvage<'w, 'b> {
     has_met_end: bool,
 }
 
-enum Following {
+enum AfterItem {
     /// Another item follows. It begins at this position, perhaps after a comma and white space.
     Item(usize),
     /// The list ends. The value contains all lists of the page, but the damaged list has no items
@@ -162,8 +162,8 @@ impl Salvage<'_, '_> {
                 return Err(SalvageError::NoEnd);
             }
             match self.add_next_item(at)? {
-                Following::Item(next) => at = next,
-                Following::End(lists) => break lists,
+                AfterItem::Item(next) => at = next,
+                AfterItem::End(lists) => break lists,
             }
         };
         lists[self.before.len()].spans = self.spans;
@@ -171,12 +171,12 @@ impl Salvage<'_, '_> {
     }
 
     /// Adds the item at `start`, and finds what follows the item.
-    fn add_next_item(&mut self, start: usize) -> Result<Following, SalvageError> {
+    fn add_next_item(&mut self, start: usize) -> Result<AfterItem, SalvageError> {
         let item = self.scan_item(start)?;
         let Ok(end) = item.end else {
             return self.salvage_damaged(&item);
         };
-        match self.find_following(&item, end)? {
+        match self.check_item_end(&item, end)? {
             Some(next) => {
                 self.add_item(&item, end);
                 Ok(next)
@@ -185,19 +185,19 @@ impl Salvage<'_, '_> {
         }
     }
 
-    /// Returns what follows an item that seems to end at `end`. Returns `None` if the following
+    /// Checks that an item ends at `end`, and returns what follows it. Returns `None` if the following
     /// text shows that the item does not end there.
-    fn find_following(
+    fn check_item_end(
         &mut self,
         item: &ScannedItem,
         end: usize,
-    ) -> Result<Option<Following>, SalvageError> {
+    ) -> Result<Option<AfterItem>, SalvageError> {
         let at = self.skip(end, is_white_space);
         self.has_met_end |= at == self.body.len();
         Ok(match self.body.get(at) {
-            Some(b',') if self.is_item_start(item, at + 1)? => Some(Following::Item(at)),
-            Some(b'{') if self.scan_item(at)?.is_object_with_ocid() => Some(Following::Item(at)),
-            Some(b']') => self.try_list_end(at)?.map(Following::End),
+            Some(b',') if self.is_item_start(item, at + 1)? => Some(AfterItem::Item(at)),
+            Some(b'{') if self.scan_item(at)?.is_object_with_ocid() => Some(AfterItem::Item(at)),
+            Some(b']') => self.try_list_end(at)?.map(AfterItem::End),
             _ => None,
         })
     }
@@ -266,7 +266,7 @@ impl Salvage<'_, '_> {
 
     /// Adds a damaged item. The item ends before the next item, or where its brackets close, or
     /// at the end of the list.
-    fn salvage_damaged(&mut self, item: &ScannedItem) -> Result<Following, SalvageError> {
+    fn salvage_damaged(&mut self, item: &ScannedItem) -> Result<AfterItem, SalvageError> {
         let damage = item.end.unwrap_or_else(|error| error.at);
         let mut is_open = item.end.map_or_else(
             |error| error.is_unexpected_end(),
@@ -276,7 +276,7 @@ impl Salvage<'_, '_> {
         match self.match_brackets(item.start)? {
             BracketEnd::At(end) if end > damage => {
                 is_open |= self.skip(end, is_white_space) == self.body.len();
-                own_end = self.find_following(item, end)?.map(|next| (end, next));
+                own_end = self.check_item_end(item, end)?.map(|next| (end, next));
             }
             BracketEnd::Missing => is_open = true,
             BracketEnd::At(_) | BracketEnd::Mismatched => {}
@@ -284,7 +284,7 @@ impl Salvage<'_, '_> {
         let limit = own_end.as_ref().map_or(self.body.len(), |(end, _)| *end);
         if let Some(next) = self.find_next_item(item, limit)? {
             self.add_item(item, self.end_before_comma(next));
-            return Ok(Following::Item(next));
+            return Ok(AfterItem::Item(next));
         }
         if let Some((end, next)) = own_end {
             self.add_item(item, end);
@@ -298,7 +298,7 @@ impl Salvage<'_, '_> {
 
     /// Adds a damaged item that is the last one of its list. The item ends before the first
     /// bracket after which the rest of the page is complete.
-    fn salvage_last(&mut self, item: &ScannedItem) -> Result<Following, SalvageError> {
+    fn salvage_last(&mut self, item: &ScannedItem) -> Result<AfterItem, SalvageError> {
         let body = self.body;
         let search = item.start + 1;
         for at in memchr::memchr_iter(b']', &body[search..]) {
@@ -307,7 +307,7 @@ impl Salvage<'_, '_> {
                 Ok(Some(lists)) => {
                     let end = self.skip_back(at);
                     self.add_item(item, end);
-                    return Ok(Following::End(lists));
+                    return Ok(AfterItem::End(lists));
                 }
                 Ok(None) | Err(SalvageError::Truncated) => {}
                 Err(failure) => return Err(failure),

@@ -613,8 +613,9 @@ pub(super) fn read_next_position(
     Ok(next.ok_or(UnreadableCursor))
 }
 
-/// Returns the cursor of a page. If several runs have reached the page, the cursor of the newest
-/// run is returned.
+/// Returns the cursor by which a page was requested, from the newest run of the same definition
+/// that stored the page. Returns `None` if no run did. Only the pages of a feed that is one chain
+/// are found, because otherwise their numbers are ambiguous.
 pub async fn find_page_cursor(
     database: &Database,
     source: &str,

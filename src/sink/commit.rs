@@ -208,8 +208,9 @@ impl<'a> PageCommit<'a> {
         Ok((releases, compiled))
     }
 
-    /// Returns the releases whose hashes are not stored. Each row of `stored` contains the
-    /// position of a release and the hash that is stored for the release's key.
+    /// Keeps the releases that the source has not stored yet with the same content. Each row of
+    /// `stored` contains the position of a release, counted from 1, a source, and the hash that this
+    /// source has stored for the release's key.
     fn retain_changed(
         &self,
         releases: SortedReleases<'a>,

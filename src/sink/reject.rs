@@ -160,8 +160,8 @@ impl RejectRow {
         }
     }
 
-    /// Builds a row without the document, to be written if the server refused this row. The
-    /// document is left out because no other value can be large.
+    /// Gives up the rejected bytes of a row that the server refused, and says so in its message. No
+    /// other value can be large, so these are the cause.
     fn without_document(&self, failure: &Failure) -> Self {
         let (sqlstate, message) = (&failure.sqlstate, &failure.message);
         Self {

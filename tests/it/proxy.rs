@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What happens to a connection.
+/// A fault of a connection.
 #[allow(dead_code, reason = "the benchmarks only want it slow")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {

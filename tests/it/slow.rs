@@ -333,7 +333,7 @@ async fn a_slow_body_is_read_completely_without_a_minimum_speed() {
     }
 }
 
-/// What a server sends for ever over HTTP/2.
+/// A frame that a server sends for ever over HTTP/2.
 #[derive(Clone, Copy, Debug)]
 enum Endless {
     /// Data frames without content.

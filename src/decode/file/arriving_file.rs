@@ -161,8 +161,9 @@ impl FileReader {
         }
     }
 
-    /// Counts the bytes that are read for the first time.
-    fn count(&self) {
+    /// Adds the bytes that are read for the first time to the progress of files, and for a local file
+    /// also to the bytes of the run. A file may be read more than once.
+    fn count_progress(&self) {
         let Some(file_bytes) = &self.file_bytes else {
             return;
         };
@@ -206,7 +207,7 @@ impl Read for FileReader {
             Ok(read) => read,
         };
         self.at += read as u64;
-        self.count();
+        self.count_progress();
         Ok(read)
     }
 }

@@ -190,7 +190,7 @@ impl<T> GuardedStream<T> {
 }
 
 /// Returns the number of bytes of a message that must arrive before the message can be checked.
-fn head_length(bytes: &[u8; AUTH_HEAD_LENGTH], read: usize) -> usize {
+fn bytes_needed_to_check(bytes: &[u8; AUTH_HEAD_LENGTH], read: usize) -> usize {
     if read > 0 && bytes[0] == b'R' {
         AUTH_HEAD_LENGTH
     } else {
@@ -211,7 +211,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for GuardedStream<T> {
                     return Pin::new(&mut this.stream).poll_read(context, buffer);
                 }
                 State::ReadHead { bytes, read } => {
-                    let length = head_length(bytes, *read);
+                    let length = bytes_needed_to_check(bytes, *read);
                     if *read < length {
                         // The first byte is the message's type, which decides how many bytes must
                         // be read.
