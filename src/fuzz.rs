@@ -13,7 +13,7 @@ use crate::fetch::page::read_redacted_following;
 use crate::fetch::pagination::{self, PageParts};
 use crate::fetch::{Fetcher, Scope};
 use crate::http::backoff;
-use crate::page::{Position, Undecodable};
+use crate::page::{Document, Position, Undecodable};
 
 /// Returns the position of the first page of a feed without an index.
 #[must_use]
@@ -51,11 +51,7 @@ pub fn follow(
             request_url: url,
             url,
             envelope: &decoded.envelope,
-            items: decoded
-                .documents
-                .iter()
-                .map(|document| document.cut.items.len())
-                .sum(),
+            items: decoded.documents.iter().map(Document::item_count).sum(),
         },
     )?;
     Ok((decoded, following.next))

@@ -312,7 +312,7 @@ impl BrokenDocument {
     }
 }
 
-/// A document that could be read, and the places of its items. A page has one document, unless it
+/// A document that could be read, and where its items are. A page has one document, unless it
 /// has one on each line, is an archive, or names documents that are fetched separately.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -340,11 +340,17 @@ impl Document {
         }
     }
 
+    /// Counts the items of the document.
+    #[must_use]
+    pub fn item_count(&self) -> usize {
+        self.cut.items.len()
+    }
+
     /// Estimates the memory of the document in bytes, with the list of its items, which may be
     /// larger than the document.
     #[must_use]
     pub fn estimate_memory(&self) -> usize {
-        let items = self.cut.items.len() * size_of::<Item>();
+        let items = self.item_count() * size_of::<Item>();
         self.body.len() + items + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
     }
 }
@@ -377,7 +383,7 @@ pub struct PageRecord {
 }
 
 /// The memory of a document on a page with many documents, in addition to the document itself:
-/// its envelope or message, its URL and its place. No document needs more than this, in bytes.
+/// its envelope or message, its URL and its pointer. No document needs more than this, in bytes.
 const DOCUMENT_OVERHEAD_BYTES: usize = 500;
 
 impl Page {
@@ -423,20 +429,14 @@ impl Page {
     /// Counts the items in all documents of the page. An unreadable document counts as one.
     #[must_use]
     pub fn count_document_items(&self) -> usize {
-        let items = self
-            .documents
-            .iter()
-            .map(|document| document.cut.items.len());
+        let items = self.documents.iter().map(Document::item_count);
         items.sum::<usize>() + self.broken.len()
     }
 
     /// Counts the items of the page. For a page of an index, these are the index entries.
     #[must_use]
     pub fn item_count(&self) -> usize {
-        let items = self
-            .documents
-            .iter()
-            .map(|document| document.cut.items.len());
+        let items = self.documents.iter().map(Document::item_count);
         self.entries.unwrap_or_else(|| items.sum())
     }
 

@@ -336,7 +336,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// Adds several documents of a text. Each package becomes a part of its own, because its
+    /// Adds several documents of a text. Each package becomes a document of its own, because its
     /// envelope tells the version of its releases. All other documents become items of shared
     /// documents.
     fn add_documents(

@@ -126,10 +126,7 @@ pub fn extract_documents(
     envelope: &Value,
     options: &Options,
 ) -> Extracted {
-    let count = documents
-        .iter()
-        .map(|document| document.cut.items.len())
-        .sum();
+    let count = documents.iter().map(Document::item_count).sum();
     let mut items = Unpacker::new(options, count);
     for document in documents {
         // If the page consists of one document, the envelope of the document was moved to the

@@ -47,7 +47,7 @@ impl<'o> Unpacker<'o> {
         self.url = url.cloned();
     }
 
-    /// Adds the items of a document. `place` is the JSON Pointer to the document, with which the
+    /// Adds the items of a document. `pointer` is the JSON Pointer to the document, with which the
     /// items' pointers begin. `around` is the document without its items.
     pub(super) fn add_document(
         &mut self,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::is_end;
+use crate::fetch::guard::is_end_status;
 use crate::fetch::index_page::pick_items;
 use crate::fetch::page::read_redacted_following;
 use crate::fetch::pagination::{self, PageParts};
@@ -143,7 +143,7 @@ async fn fetch_index_page(
         // the request did not ask whether the index has changed
         Answer::Unchanged(_) => return Err(truncated_error("status 304")),
         // there is no such page after the last one, or the first page names nothing
-        Answer::Status(status) if is_end(&index.page, http, status, has_begun) => {
+        Answer::Status(status) if is_end_status(&index.page, http, status, has_begun) => {
             return Ok((Vec::new(), None));
         }
         Answer::Status(status) => return Err(truncated_error(format!("status {status}"))),

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Delivery, Listing, fetch_items};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::{Guard, PageContent, is_end, should_compare_items};
+use crate::fetch::guard::{Guard, PageContent, is_end_status, should_compare_items};
 use crate::fetch::page::{PageAnswer, Status, describe_fetch, fetch_page};
 use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
@@ -317,7 +317,7 @@ impl ChainWalk {
         }
         // a part of a feed may have no page at all
         let is_absent = self.scope.is_part() && source.page.stop_status() == Some(status);
-        if is_absent || is_end(&source.page, &source.http, status, self.has_begun) {
+        if is_absent || is_end_status(&source.page, &source.http, status, self.has_begun) {
             return self.build_end_event();
         }
         let what = describe_fetch(self.fetcher(), &self.scope, position);
@@ -346,7 +346,8 @@ impl ChainWalk {
     }
 
     /// Returns the time at which the window of a page is to be halved. Returns `None` if the
-    /// publisher gives all items of the window, or if the window is too short to be halved; the chain then ends with an error.
+    /// publisher gives all items of the window, or if the window is too short to be halved. In the
+    /// second case, the chain ends with an error.
     fn find_split_time(&mut self, page: &Page) -> Option<Timestamp> {
         let window = self.fetcher().source().window.as_ref()?;
         let most = window.split_when.items?;

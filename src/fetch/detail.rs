@@ -315,7 +315,7 @@ impl StretchRequest<'_> {
             |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| BrokenDocument {
                 is_missing,
                 url: url.map(|url| fetcher.target_policy().redact_url(url).into()),
-                pointer: place_of_item(fetcher, item),
+                pointer: pointer_to_item(fetcher, item),
                 body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
                 message,
             };
@@ -401,7 +401,7 @@ fn build_documents(fetcher: &Fetcher, decoded: Decoded, url: &Url, item: &str) -
         document.url = Some(Arc::clone(&url));
         document
             .pointer
-            .insert_str(0, &place_of_item(fetcher, item));
+            .insert_str(0, &pointer_to_item(fetcher, item));
     }
     FetchedItem {
         documents,
@@ -410,10 +410,10 @@ fn build_documents(fetcher: &Fetcher, decoded: Decoded, url: &Url, item: &str) -
     }
 }
 
-/// Returns the place that is stored for an item. It is the item's name without secrets.
-fn place_of_item(fetcher: &Fetcher, item: &str) -> String {
+/// Returns the pointer that is stored for an item. It is the item's name without secrets.
+fn pointer_to_item(fetcher: &Fetcher, item: &str) -> String {
     let item = fetcher.target_policy().redact_link(item);
-    item.chars().take(LONGEST_PLACE).collect()
+    item.chars().take(MAX_POINTER_CHARACTERS).collect()
 }
 
 /// The statuses that concern only the item: it does not exist or cannot be served.
@@ -422,8 +422,8 @@ const OWN_STATUSES: [u16; 5] = [400, 404, 406, 410, 422];
 /// The statuses that concern only the item if every attempt ends in one of them.
 const FINAL_STATUSES: [u16; 2] = [500, 502];
 
-/// The stored place of an item has at most this many characters, because it is part of a key.
-const LONGEST_PLACE: usize = 300;
+/// The stored pointer to an item has at most this many characters, because it is part of a key.
+const MAX_POINTER_CHARACTERS: usize = 300;
 
 /// The documents of an item. An item that could not be fetched is one broken document.
 #[derive(Default)]
@@ -453,10 +453,7 @@ impl FetchedItem {
 
     /// Returns how many items the fetched item adds to a page.
     fn count_items(&self) -> usize {
-        let items = self
-            .documents
-            .iter()
-            .map(|document| document.cut.items.len());
+        let items = self.documents.iter().map(Document::item_count);
         items.sum::<usize>() + self.broken.len()
     }
 }

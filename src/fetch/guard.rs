@@ -230,7 +230,12 @@ fn can_end_by_empty_page(pagination: &Pagination, status: u16) -> bool {
 
 /// Returns true if the server ends a chain with this status in place of a page. `has_begun` is
 /// true if the chain has had a page.
-pub(super) fn is_end(pagination: &Pagination, http: &Http, status: u16, has_begun: bool) -> bool {
+pub(super) fn is_end_status(
+    pagination: &Pagination,
+    http: &Http,
+    status: u16,
+    has_begun: bool,
+) -> bool {
     let is_empty = http.empty_status.contains(&status);
     (is_empty && (!has_begun || can_end_by_empty_page(pagination, status)))
         || (has_begun && pagination.stop_status() == Some(status))

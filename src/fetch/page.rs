@@ -15,7 +15,7 @@ use crate::fetch::scope::Scope;
 use crate::http::{Answer, Received, RequestSpec, Target};
 use crate::json;
 use crate::page::{
-    Cursor, Page, Position, RememberedPage, UnchangedPage, Undecodable, UnreadablePage,
+    Cursor, Document, Page, Position, RememberedPage, UnchangedPage, Undecodable, UnreadablePage,
 };
 use crate::source::{Method, Pagination, Source};
 
@@ -154,10 +154,7 @@ fn parse_page(
         request_url,
         url,
         envelope: &envelope,
-        items: documents
-            .iter()
-            .map(|document| document.cut.items.len())
-            .sum(),
+        items: documents.iter().map(Document::item_count).sum(),
     };
     let following = read_redacted_following(fetcher, &source.page, read)?;
     let total_items = total_items(source, &following, &envelope)?;

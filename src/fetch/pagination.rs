@@ -313,6 +313,15 @@ mod tests {
         super::read_following(pagination, page)
     }
 
+    fn read_first_page(
+        pagination: &Pagination,
+        envelope: &Value,
+        items: usize,
+    ) -> Result<Following, Unreadable> {
+        let first = first_position(pagination);
+        read_following(pagination, &first, &url(), envelope, items)
+    }
+
     fn number(start: u64, stop: Stop) -> Pagination {
         Pagination::Number {
             param: Some("page".into()),
@@ -358,13 +367,7 @@ mod tests {
     #[test]
     fn a_single_document_has_no_next_page_whatever_it_is() {
         for envelope in [json!(null), json!([]), json!({"links": {"next": "/2"}})] {
-            let following = read_following(
-                &Pagination::Single,
-                &first_position(&Pagination::Single),
-                &url(),
-                &envelope,
-                1,
-            );
+            let following = read_first_page(&Pagination::Single, &envelope, 1);
             assert_eq!(following.unwrap().next, None);
         }
     }
@@ -379,14 +382,7 @@ mod tests {
             json!({"links": {"next": ""}}),
             json!({"links": {"next": " "}}),
         ] {
-            let following = read_following(
-                &link_feed(),
-                &first_position(&link_feed()),
-                &url(),
-                &envelope,
-                1,
-            )
-            .unwrap();
+            let following = read_first_page(&link_feed(), &envelope, 1).unwrap();
             assert_eq!(following.next, None, "{envelope}");
         }
     }
@@ -396,14 +392,7 @@ mod tests {
         for next in [json!(7), json!(false), json!({"href": "/2"}), json!(["/2"])] {
             let envelope = json!({"links": {"next": next}});
             assert!(
-                read_following(
-                    &link_feed(),
-                    &first_position(&link_feed()),
-                    &url(),
-                    &envelope,
-                    1
-                )
-                .is_err(),
+                read_first_page(&link_feed(), &envelope, 1).is_err(),
                 "{envelope}"
             );
         }
@@ -412,16 +401,7 @@ mod tests {
     #[test]
     fn a_body_that_could_not_name_a_next_page_is_not_the_last_one() {
         for envelope in [json!(null), json!([])] {
-            assert!(
-                read_following(
-                    &link_feed(),
-                    &first_position(&link_feed()),
-                    &url(),
-                    &envelope,
-                    1
-                )
-                .is_err()
-            );
+            assert!(read_first_page(&link_feed(), &envelope, 1).is_err());
         }
     }
 
@@ -443,15 +423,7 @@ mod tests {
             ("http://[", "http://["),
         ] {
             let envelope = json!({"links": {"next": link}});
-            let next = read_following(
-                &link_feed(),
-                &first_position(&link_feed()),
-                &url(),
-                &envelope,
-                1,
-            )
-            .unwrap()
-            .next;
+            let next = read_first_page(&link_feed(), &envelope, 1).unwrap().next;
             let expected = Position {
                 number: 2,
                 cursor: Cursor::Link(expected.into()),
@@ -463,10 +435,7 @@ mod tests {
     #[test]
     fn totals_may_be_the_text_of_a_number_and_nothing_else() {
         let feed = number(1, Stop::TotalPages(pointer("/pages")));
-        let read = |envelope: Value| {
-            read_following(&feed, &first_position(&feed), &url(), &envelope, 1)
-                .map(|f| f.total_pages)
-        };
+        let read = |envelope: Value| read_first_page(&feed, &envelope, 1).map(|f| f.total_pages);
         assert_eq!(read(json!({"pages": 3})), Ok(Some(3)));
         assert_eq!(read(json!({"pages": " 3 "})), Ok(Some(3)));
         for envelope in [
@@ -491,8 +460,8 @@ mod tests {
             .map(|p| p.number)
             .collect();
         assert_eq!(numbers, [0, 1, 2]);
-        assert!(read_following(&feed, &first_position(&feed), &url(), &json!(null), 0).is_err());
-        assert!(read_following(&feed, &first_position(&feed), &url(), &json!(null), 1).is_ok());
+        assert!(read_first_page(&feed, &json!(null), 0).is_err());
+        assert!(read_first_page(&feed, &json!(null), 1).is_ok());
     }
 
     #[test]
@@ -509,9 +478,9 @@ mod tests {
     #[test]
     fn numbers_that_end_are_unreadable_and_not_a_panic() {
         let feed = number(u64::MAX, Stop::Empty);
-        assert!(read_following(&feed, &first_position(&feed), &url(), &json!([]), 1).is_err());
+        assert!(read_first_page(&feed, &json!([]), 1).is_err());
         let feed = offset(u64::MAX - 1, 2, Stop::Empty);
-        assert!(read_following(&feed, &first_position(&feed), &url(), &json!([]), 1).is_err());
+        assert!(read_first_page(&feed, &json!([]), 1).is_err());
     }
 
     proptest! {
@@ -614,19 +583,9 @@ mod tests {
             stop: LinkStop::SameUrl,
         };
         let envelope = json!({"next": "/api/releases?limit=2#x"});
-        assert_eq!(
-            read_following(&feed, &first_position(&feed), &url(), &envelope, 1)
-                .unwrap()
-                .next,
-            None
-        );
+        assert_eq!(read_first_page(&feed, &envelope, 1).unwrap().next, None);
         let envelope = json!({"next": "/api/releases?limit=2&offset=1"});
-        assert!(
-            read_following(&feed, &first_position(&feed), &url(), &envelope, 1)
-                .unwrap()
-                .next
-                .is_some()
-        );
+        assert!(read_first_page(&feed, &envelope, 1).unwrap().next.is_some());
     }
 
     #[test]
@@ -639,8 +598,7 @@ mod tests {
         };
         let next = |token: &str| {
             let envelope = serde_json::from_str(&format!(r#"{{"next":{token}}}"#)).unwrap();
-            read_following(&feed, &first_position(&feed), &url(), &envelope, 1)
-                .map(|it| it.next.unwrap().cursor)
+            read_first_page(&feed, &envelope, 1).map(|it| it.next.unwrap().cursor)
         };
         for kept in ["-1", "18446744073709551615", "1464904521.849"] {
             assert_eq!(next(kept), Ok(Cursor::Token(kept.into())));
@@ -658,8 +616,7 @@ mod tests {
             },
         );
         let envelope = json!({"total": 25, "size": 10});
-        let following =
-            read_following(&feed, &first_position(&feed), &url(), &envelope, 10).unwrap();
+        let following = read_first_page(&feed, &envelope, 10).unwrap();
         assert_eq!(
             (following.total_pages, following.total_items),
             (Some(3), Some(25))

@@ -36,10 +36,7 @@ impl Piece {
     }
 
     pub(super) fn add(&mut self, decoded: Decoded) {
-        let items = decoded
-            .documents
-            .iter()
-            .map(|document| document.cut.items.len());
+        let items = decoded.documents.iter().map(Document::item_count);
         self.items += items.sum::<usize>() + decoded.broken.len();
         let bodies = decoded.documents.iter().map(|document| document.body.len());
         let broken = decoded.broken.iter().map(|broken| broken.body.len());

@@ -49,7 +49,7 @@ pub(super) struct Texts {
 /// A text with one or more documents. It is read while it is decompressed.
 pub(super) struct Text {
     pub(super) reader: Box<dyn Read + Send>,
-    /// The place of the text in the file, as the beginning of a JSON Pointer.
+    /// The beginning of the JSON Pointers to what is in the text.
     pub(super) pointer: String,
     pub(super) level: Level,
     /// True if the file has no other text.
@@ -414,7 +414,7 @@ impl Zip {
         })
     }
 
-    /// Counts a member, and returns its place in the file.
+    /// Counts a member, and returns the JSON Pointer to it.
     fn count_member(&mut self, member: &Member) -> String {
         self.next += 1;
         self.seen.update(member.name.as_bytes());
