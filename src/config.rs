@@ -257,6 +257,9 @@ pub struct Sink {
     pub workers: usize,
     /// The largest share of a run's releases that may be rejected, from 0 to 1.
     pub max_bad_ratio: f64,
+    /// A complete walk of a whole feed ends with exit code 5 if it saw fewer releases than this
+    /// share of those that the complete walk before it saw, 0 to 1. With 0, it never does.
+    pub min_ratio: f64,
     /// The share of rejected releases is checked once the run has this many releases. It is also
     /// checked when the run ends.
     pub max_bad_after: u64,
@@ -284,6 +287,7 @@ impl Default for Sink {
             batch_bytes: 8 << 20,
             workers: 2,
             max_bad_ratio: 0.15,
+            min_ratio: 0.0,
             max_bad_after: 1_000,
         }
     }
@@ -552,6 +556,9 @@ fn validate(config: &Config) -> Result<()> {
     }
     if !(0.0..=1.0).contains(&sink.max_bad_ratio) {
         return reject_key("sink.max_bad_ratio", "must be between 0 and 1");
+    }
+    if !(0.0..=1.0).contains(&sink.min_ratio) {
+        return reject_key("sink.min_ratio", "must be between 0 and 1");
     }
     let counts = [fetch.attempts, fetch.unreadable_in_a_row];
     if counts.contains(&0) || fetch.ahead == 0 || fetch.max_pages == 0 {

@@ -30,6 +30,9 @@ pub enum Kind {
     /// The command line or the configuration is wrong. A retry is useless until somebody
     /// changes it.
     Config,
+    /// The feed shows that it has more pages than the declared pagination leads to. A retry is
+    /// useless until somebody changes the declaration. The pages that were fetched are committed.
+    Misdeclared,
     /// The database or the publisher does not work at the moment. A later retry may succeed.
     Environment,
     /// The run ended before the end of the feed. The pages that it fetched are committed.
@@ -58,7 +61,7 @@ impl Kind {
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Unexpected => 1,
-            Kind::Config => 2,
+            Kind::Config | Kind::Misdeclared => 2,
             Kind::Environment | Kind::Lost => 3,
             Kind::Truncated | Kind::LinkRefused | Kind::HostRefused | Kind::RateLimited => 4,
             Kind::TooManyBad => 5,
@@ -68,7 +71,10 @@ impl Kind {
 
     /// Returns true if the next run may succeed although nobody changes anything.
     pub(crate) fn can_succeed_later(self) -> bool {
-        !matches!(self, Kind::Unexpected | Kind::Config | Kind::TooManyBad)
+        !matches!(
+            self,
+            Kind::Unexpected | Kind::Config | Kind::Misdeclared | Kind::TooManyBad
+        )
     }
 
     /// Returns true if a run that lost its pages may be repeated at once after this error. Other

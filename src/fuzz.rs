@@ -50,6 +50,7 @@ pub fn follow(
             position,
             request_url: url,
             url,
+            next_link: None,
             envelope: &decoded.envelope,
             items: decoded.documents.iter().map(Document::item_count).sum(),
         },

@@ -30,8 +30,9 @@ const FETCH_RETRIES: &str = "ocds_fetch_retries_total";
 const FETCH_BYTES: &str = "ocds_fetch_bytes_total";
 const RELEASES: &str = "ocds_releases_total";
 const UNREAD_AMOUNTS: &str = "ocds_unread_amounts_total";
+const DECISIONS: &str = "ocds_decisions_total";
 
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 10] = [
     (BULK_ROWS_TOTAL, "Rows carried by statements, by outcome."),
     (BULK_STATEMENTS, "Statements that the server answered."),
     (
@@ -58,6 +59,11 @@ const COUNTERS: [(&str, &str); 9] = [
     (
         UNREAD_AMOUNTS,
         "Releases with a tender amount that does not fit its column; added when a run ends.",
+    ),
+    (
+        DECISIONS,
+        "Decisions that a run made by itself and that a person may want to know; the log has one \
+         line for each.",
     ),
 ];
 
@@ -146,6 +152,32 @@ pub fn add_requests(source: &str, requests: u64, retries: u64, bytes: u64) {
 /// or quarantined.
 pub fn add_releases(source: &str, outcome: &'static str, n: u64) {
     counter!(RELEASES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
+}
+
+/// Counts a decision that a run made by itself.
+pub fn count_decision(source: &str, decision: Decision) {
+    counter!(DECISIONS, "source" => source.to_owned(), "decision" => decision.as_str())
+        .increment(1);
+}
+
+/// A decision that a run makes by itself. Each has one line in the log, with the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The feed shows that it has more pages than the declared pagination leads to.
+    MorePages,
+    /// A complete walk of the feed saw less than half of what the complete walk before it saw.
+    Shrunk,
+}
+
+impl Decision {
+    /// Returns the value of the label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Decision::MorePages => "more-pages",
+            Decision::Shrunk => "shrunk",
+        }
+    }
 }
 
 /// Adds the releases of a source whose tender amount does not fit its column.
@@ -317,6 +349,7 @@ mod tests {
             add_requests("zambia", 0, 0, 0);
             add_releases("zambia", "inserted", 0);
             add_unread_amounts("zambia", 0);
+            count_decision("zambia", Decision::Shrunk);
         });
         let text = recorder.handle().render();
         let names = |prefix| {

@@ -1,5 +1,7 @@
 //! The page: one response body, its place in the feed, and the position of the next page.
 
+mod more_pages;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::json::{self, Cut, Item};
 use crate::source::Items;
+
+pub use self::more_pages::MorePages;
 
 /// The place of a page in a feed, in the form that the request for the page needs.
 ///
@@ -181,6 +185,8 @@ pub struct Page {
     pub total_pages: Option<u64>,
     /// The number of items that the publisher states for the chain, if it does.
     pub total_items: Option<u64>,
+    /// A sign that more pages follow, if this is the first page of its chain and has one.
+    pub more_pages: Option<MorePages>,
     /// The requested URL, before any redirect, with `{env.NAME}` in place of secrets.
     pub url: String,
     /// The time when the page arrived, by this machine's clock.
@@ -408,6 +414,7 @@ impl Page {
             next: None,
             total_pages: None,
             total_items: None,
+            more_pages: None,
             url,
             fetched_at: Timestamp::now(),
             envelope: cut.envelope.take(),
@@ -415,6 +422,14 @@ impl Page {
             broken: Vec::new(),
             entries: None,
             validators: Validators::default(),
+        })
+    }
+
+    /// Returns the bytes of the items of all documents.
+    pub(crate) fn iter_items(&self) -> impl Iterator<Item = &[u8]> {
+        self.documents.iter().flat_map(|document| {
+            let items = document.cut.items.iter();
+            items.map(|item| &document.body[item.range.clone()])
         })
     }
 
@@ -504,13 +519,28 @@ pub(crate) fn copy_beginning(body: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&body[..body.len().min(MAX_KEPT_BYTES)])
 }
 
-/// The reason why a body could not be decoded. It is a clause that follows "the body is".
+/// The reason why a body has no page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undecodable {
-    /// Nothing of the body can be read, or the body is cut short.
+    /// Nothing of the body can be read, or the body is cut short. The text is a clause that
+    /// follows "the body is".
     Unreadable(String),
-    /// The body exceeds a limit. A retry would exceed it again.
+    /// The body exceeds a limit. A retry would exceed it again. The text is a clause that follows
+    /// "the body is".
     TooLarge(String),
+    /// The body says that there is no data, by `http.empty_if`.
+    NoData,
+}
+
+impl Undecodable {
+    /// Returns the reason as a clause that follows "the body is".
+    #[must_use]
+    pub fn into_message(self) -> String {
+        match self {
+            Undecodable::Unreadable(message) | Undecodable::TooLarge(message) => message,
+            Undecodable::NoData => "a message that there is no data, by `http.empty_if`".into(),
+        }
+    }
 }
 
 impl From<json::Unreadable> for Undecodable {

@@ -19,6 +19,7 @@ use crate::database::{Database, LOCAL_URL};
 use crate::error::{Error, Kind, Result};
 use crate::extract;
 use crate::fetch::{self, Axes, Event, Fetched, Fetcher, PageBudget, Plan, PreviousRun};
+use crate::page::Page;
 use crate::source::Source;
 
 /// The maximum number of attempts at a page. It is small because a person waits for the result.
@@ -47,7 +48,7 @@ pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
         codes.push(print_result("database", check_database(&config).await));
         for name in &names {
             let source = find_source(&config, name)?;
-            codes.push(print_result(name, check_page(source, &config).await));
+            codes.push(print_result(name, check_pages(source, &config).await));
         }
     }
     Ok(job::most_urgent_code(codes))
@@ -89,8 +90,9 @@ async fn check_database(config: &Config) -> Result<String> {
     Ok(format!("{described}, migrations to apply: {names}"))
 }
 
-/// Fetches one page in the same way as a run would do it now, and describes the page's content.
-async fn check_page(source: &Source, config: &Config) -> Result<String> {
+/// Fetches the first pages in the same way as a run would do it now, and describes the content of
+/// the first one. Fails if they show that the declared pagination does not lead through the feed.
+async fn check_pages(source: &Source, config: &Config) -> Result<String> {
     let limits = config::Fetch {
         attempts: config.fetch.attempts.min(MAX_ATTEMPTS),
         ..config.fetch.clone()
@@ -103,20 +105,15 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
     let fetcher = Arc::new(Fetcher::new(&source, &limits)?);
     let axes = fetch::fetch_axes(&fetcher).await?;
     let axes_text = describe_axes(&source, &axes);
-    let Some(fetched) = fetch_first_page(&source, fetcher, axes).await? else {
+    let mut pages = fetch_first_pages(&source, fetcher, axes).await?.into_iter();
+    let Some(fetched) = pages.next() else {
         return Ok(format!("no page in the newest part of it{axes_text}"));
     };
-    let page = match fetched {
-        Fetched::Page(page) => page,
-        Fetched::Unchanged(_) => {
-            let message = "the server answered with status 304 to a request without validators";
-            return Err(Error::unexpected(message));
-        }
-        Fetched::Unreadable(page) => {
-            let message = format!("the first page cannot be read: {}", page.message);
-            return Err(Error::new(Kind::Truncated, message));
-        }
-    };
+    let page = read_page(fetched, "first")?;
+    match pages.next() {
+        None => check_only_page(&page)?,
+        Some(second) => check_second_page(&source, &page, &read_page(second, "second")?)?,
+    }
     let options = extract::Options::new(&source, &config.extract);
     let extracted = extract::extract(&page, &options);
     let more = match (&page.next, page.total_pages) {
@@ -134,6 +131,56 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
     ))
 }
 
+/// Returns the page if it could be read. `which` says which page of the feed it is.
+fn read_page(fetched: Fetched, which: &str) -> Result<Page> {
+    match fetched {
+        Fetched::Page(page) => Ok(page),
+        Fetched::Unchanged(_) => Err(Error::unexpected(
+            "the server answered with status 304 to a request without validators",
+        )),
+        Fetched::Unreadable(page) => {
+            let message = format!("the {which} page cannot be read: {}", page.message);
+            Err(Error::new(Kind::Truncated, message))
+        }
+    }
+}
+
+/// Fails if the only page has a sign that others follow.
+fn check_only_page(page: &Page) -> Result<()> {
+    // the first items of an index page are followed by its other items
+    let is_last = page.next.is_none() || page.entries.is_some();
+    let sign = page.more_pages.as_ref().filter(|_| is_last);
+    sign.map_or(Ok(()), |more_pages| {
+        let why = more_pages.explain("the first page");
+        Err(Error::new(Kind::Misdeclared, why))
+    })
+}
+
+/// Fails if the server sent the first page again for the second one, which means that it ignores
+/// the number, offset or token in the request.
+fn check_second_page(source: &Source, first: &Page, second: &Page) -> Result<()> {
+    let is_same = first.item_count() > 0 && first.iter_items().eq(second.iter_items());
+    if !is_same || source.page.stops_at_repeated_page() {
+        return Ok(());
+    }
+    let sign = match &first.more_pages {
+        Some(more_pages) => format!("; the first page {more_pages}"),
+        None => String::new(),
+    };
+    let parameter = match source.page.param() {
+        Some(param) => format!("the parameter `{param}`"),
+        None => "the place of the page in the request".into(),
+    };
+    Err(Error::new(
+        Kind::Misdeclared,
+        format!(
+            "the second page has the items of the first, so the server ignores {parameter}{sign}: \
+             correct `page`, or declare `page = {{ mode = \"none\" }}` if one page is the whole \
+             feed"
+        ),
+    ))
+}
+
 /// Says how many values each axis has, because only the first value is fetched.
 fn describe_axes(source: &Source, axes: &[Axes]) -> String {
     let counts = source.axis.keys().map(|name| {
@@ -147,13 +194,15 @@ fn describe_axes(source: &Source, axes: &[Axes]) -> String {
     }
 }
 
-/// Fetches the first page of the feed. If the source has windows or axes, fetches the first page
-/// of the newest window and of the first value of each axis. Returns `None` if there is no page.
-async fn fetch_first_page(
+/// Fetches the first two pages of the feed, or those that there are. If the source has windows or
+/// axes, they are pages of the newest window and of the first value of each axis. Of an index, only
+/// the first few items are fetched.
+async fn fetch_first_pages(
     source: &Source,
     fetcher: Arc<Fetcher>,
     axes: Vec<Axes>,
-) -> Result<Option<Fetched>> {
+) -> Result<Vec<Fetched>> {
+    let most = if source.detail.is_some() { 1 } else { 2 };
     let now = Timestamp::now();
     let dates = fetch::incremental(source, Some(now), now);
     let axes = axes.into_iter().take(1).collect();
@@ -161,19 +210,26 @@ async fn fetch_first_page(
         plan: Plan::new(source, dates, axes, fetch::first_page(source)).keep_newest_window(),
         fullest: usize::MAX,
         until: None,
-        max_pages: Some(1),
+        max_pages: Some(most),
         files: Vec::new(),
         previous: PreviousRun::default(),
     };
     let budget = PageBudget::new(1, usize::MAX);
     let events = fetch::pages(fetcher, start, budget, CancellationToken::new());
     let mut events = std::pin::pin!(events);
+    let mut pages = Vec::new();
     while let Some(event) = events.next().await {
-        match event? {
-            Event::Page(fetched, _) => return Ok(Some(*fetched)),
-            Event::Failed(error) | Event::Gone(error) => return Err(error),
-            Event::Ended { .. } | Event::Split { .. } => {}
-        }
+        let error = match event {
+            Ok(Event::Page(fetched, _)) => {
+                pages.push(*fetched);
+                continue;
+            }
+            Ok(Event::Ended { .. } | Event::Split { .. }) => continue,
+            Ok(Event::Failed(error) | Event::Gone(error)) | Err(error) => error,
+        };
+        // an error after the last page is about pages that the check does not fetch
+        let is_after_last = pages.len() as u64 == most && error.kind() != Kind::Misdeclared;
+        return if is_after_last { Ok(pages) } else { Err(error) };
     }
-    Ok(None)
+    Ok(pages)
 }

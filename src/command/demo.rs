@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::json::Pointer;
 use crate::ledger::quarantine;
 use crate::pipeline::Job;
-use crate::source::{LinkStop, Pagination, Source};
+use crate::source::{LinkPlace, LinkStop, Pagination, Source};
 
 const NAME: &str = "demo";
 
@@ -97,7 +97,7 @@ fn demo_source(url: &str) -> Result<Source> {
     Ok(Source {
         name: NAME.into(),
         page: Pagination::Link {
-            pointer,
+            place: LinkPlace::Member(pointer),
             size: None,
             stop: LinkStop::NoLink,
         },

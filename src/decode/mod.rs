@@ -65,7 +65,7 @@ impl From<LimitExceeded> for Undecodable {
 /// # Errors
 ///
 /// Fails if nothing of the body can be read, if the body is cut short or exceeds a limit, or if
-/// the source declares that such a body is an error.
+/// the source declares that such a body is an error or means that there is no data.
 pub fn decode(
     body: Bytes,
     content_type: Option<&str>,
@@ -75,7 +75,7 @@ pub fn decode(
     error_response::check_content_type(&source.http, content_type)
         .map_err(Undecodable::Unreadable)?;
     let read = read(body.clone(), content_type, source, limits);
-    check_refusal(read, &body, source)
+    check_response(read, &body, source)
 }
 
 /// Decodes a text that is a whole file.
@@ -88,26 +88,28 @@ pub(crate) fn decode_text(
     let budget = Budget::new(limits, text.len());
     let mut decoder = Decoder::new(source, content_type, budget);
     let read = decoder.add_text(text.clone(), String::new(), Level::Outermost);
-    check_refusal(read.and_then(|()| decoder.finish()), &text, source)
+    check_response(read.and_then(|()| decoder.finish()), &text, source)
 }
 
-/// Fails if the source declares that such a body is an error, whether or not the body could be
-/// decoded.
-fn check_refusal(
+/// Checks whether the source declares that such a body is an error or means that there is no
+/// data, whether or not the body could be decoded.
+fn check_response(
     read: Result<Decoded, Undecodable>,
     body: &[u8],
     source: &Source,
 ) -> Result<Decoded, Undecodable> {
     match read {
         Ok(decoded) => {
-            check_envelope(source, &decoded.envelope)?;
+            let items = decoded.documents.iter().map(Document::item_count);
+            let count = items.sum::<usize>() + decoded.broken.len();
+            error_response::check_envelope(&source.http, &decoded.envelope, count)?;
             Ok(decoded)
         }
         Err(Undecodable::Unreadable(message)) => {
-            let refused = error_response::find_error_in_body(&source.http, body);
-            Err(Undecodable::Unreadable(refused.unwrap_or(message)))
+            error_response::check_body(&source.http, body)?;
+            Err(Undecodable::Unreadable(message))
         }
-        Err(too_large) => Err(too_large),
+        Err(why) => Err(why),
     }
 }
 
@@ -148,11 +150,6 @@ pub(crate) fn index_text(
     let mut budget = Budget::new(limits, body.len());
     let charset = source.decode.charset;
     Ok(charset::to_utf8(body, charset, content_type, &mut budget)?)
-}
-
-pub(crate) fn check_envelope(source: &Source, envelope: &Value) -> Result<(), Undecodable> {
-    let refused = error_response::find_error_in_envelope(&source.http, envelope);
-    refused.map_or(Ok(()), |message| Err(Undecodable::Unreadable(message)))
 }
 
 fn read(

@@ -50,7 +50,7 @@ fn check(body: impl Into<Bytes>, table: &str, items: &[&str], broken: &[&str]) -
 fn refused(body: impl Into<Bytes>, table: &str) -> String {
     match read(body, table).unwrap_err() {
         Undecodable::Unreadable(message) => message,
-        Undecodable::TooLarge(message) => panic!("{message}"),
+        why => panic!("{}", why.into_message()),
     }
 }
 
@@ -376,7 +376,7 @@ fn a_charset_is_that_of_each_text() {
 fn too_large(body: impl Into<Bytes>) -> String {
     match read(body, "").unwrap_err() {
         Undecodable::TooLarge(message) => message,
-        Undecodable::Unreadable(message) => panic!("{message}"),
+        why => panic!("{}", why.into_message()),
     }
 }
 

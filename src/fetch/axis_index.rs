@@ -3,16 +3,20 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use tracing::warn;
+use url::Url;
+
 use crate::error::{Error, Kind, Result};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::is_end_status;
+use crate::fetch::guard::{can_end_by_empty_page, is_end_status};
 use crate::fetch::index_page::pick_items;
-use crate::fetch::page::read_redacted_following;
-use crate::fetch::pagination::{self, PageParts};
+use crate::fetch::page::{find_more_pages, read_redacted_following, unless_no_data};
+use crate::fetch::pagination::{self, Following, PageParts};
 use crate::fetch::scope::Axes;
 use crate::http::host::clear_user;
-use crate::http::{Answer, RequestSpec};
-use crate::page::Position;
+use crate::http::{Answer, Received, RequestSpec};
+use crate::metrics::{self, Decision};
+use crate::page::{MorePages, Position, Undecodable};
 use crate::source::{Axis, Index, remove_user_from_value};
 
 /// An index may have at most this many pages, because an index that leads to itself has no end.
@@ -78,13 +82,24 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     let mut seen = HashSet::new();
     let mut next = Some(pagination::first_position(&index.page));
     let mut pages = 0;
+    let mut more_pages = None;
     while let Some(position) = next {
         pages += 1;
         if pages > MAX_PAGES {
             let message = format!("it has more than {MAX_PAGES} pages");
             return Err(truncated_error(message));
         }
-        let (named, after) = fetch_index_page(fetcher, index, &position).await?;
+        let page = fetch_index_page(fetcher, index, &position).await?;
+        let IndexPage {
+            named,
+            following,
+            more_pages: sign,
+            ..
+        } = page;
+        more_pages = match pages {
+            1 => sign,
+            _ => more_pages.filter(|_| named.is_empty()),
+        };
         let known = values.len();
         let has_names = !named.is_empty();
         values.extend(named.into_iter().filter(|value| seen.insert(value.clone())));
@@ -95,7 +110,11 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
             let message = format!("it names more than {MAX_COMBINATIONS}");
             return Err(truncated_error(message));
         }
-        next = after;
+        next = following.next;
+    }
+    let has_sign = |it: &MorePages| pages == 1 || it.remains_after_empty_page();
+    if let Some(more_pages) = more_pages.filter(has_sign) {
+        check_more_pages(fetcher, &more_pages)?;
     }
     if values.is_empty() {
         return Err(truncated_error("it names nothing"));
@@ -107,7 +126,7 @@ async fn fetch_index_page(
     fetcher: &Fetcher,
     index: &Index,
     position: &Position,
-) -> Result<(Vec<String>, Option<Position>)> {
+) -> Result<IndexPage> {
     let target = fetcher.addresses().index_target(index, position)?;
     let http = &fetcher.source().http;
     let has_begun = *position != pagination::first_position(&index.page);
@@ -118,55 +137,108 @@ async fn fetch_index_page(
         ..RequestSpec::new(&target, position.number, &fetcher.client.pace)
     };
     let answer = fetcher.client.ask(spec, |received| {
-        let url = received.url;
-        let (picked, envelope) = pick_items(fetcher, &index.pick, &received)?;
-        let read = PageParts {
+        unless_no_data(read_index_page(
+            fetcher,
+            index,
             position,
-            request_url: &target.url,
-            url,
-            envelope: &envelope,
-            items: picked.entries,
-        };
-        let following = read_redacted_following(fetcher, &index.page, read)?;
-        // a path becomes a complete URL, so that it can be used without the index
-        let named = picked
-            .texts
-            .into_iter()
-            .map(|value| complete_url(url, value));
-        Ok((named.collect::<Vec<_>>(), picked.entries, following))
+            &target.url,
+            &received,
+        ))
     });
-    let (named, entries, following) = match answer.await? {
-        Answer::Read(read) => read,
+    let is_end = |status| is_end_status(&index.page, http, status, has_begun);
+    let page = match answer.await? {
+        Answer::Read(Some(page)) => page,
+        Answer::Read(None) if !has_begun || can_end_by_empty_page(&index.page, 200) => {
+            return Ok(IndexPage::default());
+        }
+        Answer::Read(None) => {
+            return Err(truncated_error(
+                "it says by `http.empty_if` that there is no data, but more pages are expected",
+            ));
+        }
         Answer::Unreadable { message, .. } => {
             return Err(truncated_error(format!("it cannot be read: {message}")));
         }
         // the request did not ask whether the index has changed
         Answer::Unchanged(_) => return Err(truncated_error("status 304")),
         // there is no such page after the last one, or the first page names nothing
-        Answer::Status(status) if is_end_status(&index.page, http, status, has_begun) => {
-            return Ok((Vec::new(), None));
-        }
+        Answer::Status(status) if is_end(status) => return Ok(IndexPage::default()),
         Answer::Status(status) => return Err(truncated_error(format!("status {status}"))),
     };
-    let pages = following.total_pages;
-    if pagination::is_size_too_large(&index.page, position, pages, entries) {
+    let pages = page.following.total_pages;
+    if pagination::is_size_too_large(&index.page, position, pages, page.entries) {
         return Err(Error::config(format!(
-            "it has {entries} entries and is not the last page, which is not what its \
-             `page.size` says"
+            "it has {} entries and is not the last page, which is not what its \
+             `page.size` says",
+            page.entries
         )));
     }
-    if let Some(name) = named
+    if let Some(name) = page
+        .named
         .iter()
         .position(|name| fetcher.target_policy().has_secret(name))
     {
         return Err(truncated_error(format!("its entry {name} holds a secret")));
     }
-    Ok((named, following.next))
+    Ok(page)
+}
+
+/// Warns that an index ends although its first page has a sign that more pages follow. Fails if
+/// the sign is a proof. A total is none, because it may count entries that are not picked.
+fn check_more_pages(fetcher: &Fetcher, more_pages: &MorePages) -> Result<()> {
+    let why = more_pages.explain("its first page");
+    if more_pages.is_proof(false) {
+        return Err(Error::new(Kind::Misdeclared, why));
+    }
+    let source = &fetcher.source().name;
+    metrics::count_decision(source, Decision::MorePages);
+    warn!(source.name = %source, "an index of an axis of {source}: {why}");
+    Ok(())
+}
+
+/// A page of an index. It is empty if the server says that there is no such page.
+#[derive(Default)]
+struct IndexPage {
+    /// The values of the axis that the page names.
+    named: Vec<String>,
+    /// The number of entries on the page, including those that are not picked.
+    entries: usize,
+    following: Following,
+    more_pages: Option<MorePages>,
+}
+
+fn read_index_page(
+    fetcher: &Fetcher,
+    index: &Index,
+    position: &Position,
+    request_url: &Url,
+    received: &Received<'_>,
+) -> std::result::Result<IndexPage, Undecodable> {
+    let (picked, envelope) = pick_items(fetcher, &index.pick, received)?;
+    let read = PageParts {
+        position,
+        request_url,
+        url: received.url,
+        next_link: received.next_link,
+        envelope: &envelope,
+        items: picked.entries,
+    };
+    let following = read_redacted_following(fetcher, &index.page, read)?;
+    // a path becomes a complete URL, so that it can be used without the index
+    let texts = picked.texts.into_iter();
+    Ok(IndexPage {
+        named: texts
+            .map(|value| complete_url(received.url, value))
+            .collect(),
+        entries: picked.entries,
+        following,
+        more_pages: find_more_pages(fetcher, &index.page, read),
+    })
 }
 
 /// Completes a path to a URL, and removes the user from a URL, because values name chains. Other
 /// values stay the same.
-fn complete_url(url: &url::Url, value: String) -> String {
+fn complete_url(url: &Url, value: String) -> String {
     if !value.starts_with('/') {
         return remove_user_from_value(&value);
     }

@@ -13,13 +13,15 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Delivery, Listing, fetch_items};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::{Guard, PageContent, is_end_status, should_compare_items};
-use crate::fetch::page::{PageAnswer, Status, describe_fetch, fetch_page};
+use crate::fetch::guard::{
+    Guard, PageContent, can_end_by_empty_page, is_end_status, should_compare_items,
+};
+use crate::fetch::page::{NoPage, PageAnswer, describe_fetch, fetch_page};
 use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
 use crate::fetch::scope::Scope;
 use crate::fetch::{first_page, pagination};
-use crate::page::{Cursor, Page, Position, UnchangedPage};
+use crate::page::{Cursor, MorePages, Page, Position, UnchangedPage};
 use crate::source::{Pagination, Stop};
 
 /// This many pages of the run may be fetched at once from one page of an index. While the last
@@ -60,6 +62,10 @@ pub(super) struct ChainWalk {
     items: u64,
     guard: Guard,
     has_unreadable_page: bool,
+    /// A sign on the first page that more pages follow, until a later page has items.
+    more_pages: Option<MorePages>,
+    /// True if a page was followed by one that is not on the same index page.
+    leads_on: bool,
     /// The reason why the chain is incomplete although every page could be read.
     shortfall: Option<Error>,
     /// The event that ends the walk, after the page that was just delivered.
@@ -95,6 +101,8 @@ impl ChainWalk {
             items,
             guard,
             has_unreadable_page: false,
+            more_pages: None,
+            leads_on: false,
             shortfall: None,
             last_event: None,
         };
@@ -235,13 +243,17 @@ impl ChainWalk {
         if let Some((kind, why)) = self.guard.check_refused(refused) {
             return Event::Failed(self.page_error(kind, position, &why));
         }
-        let fetched = match self.confirm_answer(position, answer).await {
+        let mut fetched = match self.confirm_answer(position, answer).await {
             Ok(Ok(fetched)) => fetched,
-            Ok(Err(status)) => return self.interpret_status(position, status),
+            Ok(Err(NoPage::Status(status))) => return self.interpret_status(position, status),
+            Ok(Err(NoPage::NoData)) => return self.interpret_no_data(position),
             Err(error) => return Event::Failed(error),
         };
-        match &*fetched {
+        match &mut *fetched {
             Fetched::Page(page) => {
+                if self.is_repeated(page) {
+                    page.next = None;
+                }
                 if let Some(middle) = self.find_split_time(page) {
                     return self.split(middle);
                 }
@@ -308,7 +320,7 @@ impl ChainWalk {
     }
 
     /// Decides what a status means for the chain when the server sends it instead of a page.
-    fn interpret_status(&mut self, position: &Position, Status(status): Status) -> Event {
+    fn interpret_status(&mut self, position: &Position, status: u16) -> Event {
         let source = self.fetcher().source();
         let window = source.window.as_ref();
         let is_too_wide = window.is_some_and(|it| it.split_when.status.contains(&status));
@@ -329,15 +341,68 @@ impl ChainWalk {
         }
     }
 
+    /// Decides what it means for the chain if the server says, instead of a page, that there is no
+    /// data. It ends the chain where a status of `http.empty_status` would end it.
+    fn interpret_no_data(&mut self, position: &Position) -> Event {
+        if !self.has_begun || can_end_by_empty_page(self.pagination(), 200) {
+            return self.build_end_event();
+        }
+        let why = "says by `http.empty_if` that there is no data, but more pages are expected";
+        Event::Failed(self.page_error(Kind::Truncated, position, why))
+    }
+
     /// Returns the event that ends the chain. It is a failure if items are known to be missing.
     fn build_end_event(&mut self) -> Event {
-        match self.shortfall.take() {
+        let shortfall = self.shortfall.take();
+        match shortfall.or_else(|| self.check_more_pages()) {
             Some(shortfall) => Event::Failed(shortfall),
             None => Event::Ended {
                 scope: self.scope.clone(),
                 is_whole: !self.has_unreadable_page,
             },
         }
+    }
+
+    /// Warns if the chain ends although its first page has a sign that more pages follow. Returns
+    /// an error if the sign is a proof.
+    fn check_more_pages(&mut self) -> Option<Error> {
+        let leads_on = self.leads_on;
+        let has_sign = |it: &MorePages| !leads_on || it.remains_after_empty_page();
+        let more_pages = self.more_pages.take().filter(has_sign)?;
+        let page = self.fetcher().describe_page(&self.scope, self.first.number);
+        let why = more_pages.explain(&page);
+        self.run.tell_more_pages(&why);
+        let is_proof = more_pages.is_proof(!self.scope.is_part());
+        is_proof.then(|| Error::new(Kind::Misdeclared, why))
+    }
+
+    /// Keeps the sign of the first page that more pages follow. Forgets it if a later page has
+    /// items, because then the declared pagination leads on.
+    fn note_more_pages(&mut self, page: &Page) {
+        let own = |cursor: &Cursor| match cursor {
+            Cursor::Detail { index, .. } => (**index).clone(),
+            cursor => cursor.clone(),
+        };
+        let first = own(&self.first.cursor);
+        let is_other = |next: &Position| own(&next.cursor) != first;
+        self.leads_on |= page.next.as_ref().is_some_and(is_other);
+        if own(&page.position.cursor) == first {
+            self.more_pages.clone_from(&page.more_pages);
+        } else if page.item_count() > 0 {
+            self.more_pages = None;
+        }
+    }
+
+    /// Returns true if the page has the items of the page before it, and the source declares that
+    /// this is the end of the feed.
+    fn is_repeated(&self, page: &Page) -> bool {
+        let pagination = self.pagination();
+        let is_numbered = pagination.link_stop().is_none();
+        is_numbered
+            && pagination.stops_at_repeated_page()
+            && page.item_count() > 0
+            && should_compare_items(&page.position.cursor)
+            && self.guard.has_same_items(self.hash_content(page))
     }
 
     fn split(&self, middle: Timestamp) -> Event {
@@ -406,6 +471,7 @@ impl ChainWalk {
             .total_pages
             .map(|total| pagination::last_page_number(pagination, total));
         self.items += items as u64;
+        self.note_more_pages(page);
         if page.entries.is_none() {
             self.run.fullest.fetch_max(items, Relaxed);
         }
@@ -446,6 +512,9 @@ impl ChainWalk {
     /// Accepts an unchanged page. An earlier run read the page and knows which page follows it.
     fn accept_unchanged(&mut self, page: &UnchangedPage) {
         let items = page.remembered.items;
+        if items > 0 && page.position.cursor != self.first.cursor {
+            self.more_pages = None;
+        }
         self.items += items as u64;
         self.run.fullest.fetch_max(items, Relaxed);
         self.guard.note_unchanged();

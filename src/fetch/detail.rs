@@ -24,13 +24,15 @@ use crate::fetch::fetcher::Fetcher;
 use crate::fetch::guard::{MAX_REFUSED, RefusedItems};
 use crate::fetch::index_page::pick_items;
 use crate::fetch::page::{
-    PageAnswer, describe_fetch, handled_statuses, page_target, read_or_substitute,
-    read_redacted_following, total_items,
+    PageAnswer, describe_fetch, find_more_pages, handled_statuses, page_target, read_or_substitute,
+    read_redacted_following, total_items, unless_no_data,
 };
 use crate::fetch::pagination::{self, Following, PageParts};
 use crate::fetch::scope::Scope;
 use crate::http::{Answer, Received, RequestSpec};
-use crate::page::{BrokenDocument, Cursor, Document, Page, Position, Validators};
+use crate::page::{
+    BrokenDocument, Cursor, Document, MorePages, Page, Position, Undecodable, Validators,
+};
 use crate::source::Detail;
 
 /// An item with one of these statuses does not exist.
@@ -49,6 +51,8 @@ pub(super) struct Listing {
     entries: usize,
     following: Following,
     total_items: Option<u64>,
+    /// A sign that more pages follow, if the index page is the last one as it is declared.
+    more_pages: Option<MorePages>,
     fetched_at: Timestamp,
 }
 
@@ -234,32 +238,45 @@ impl StretchRequest<'_> {
             ..RequestSpec::new(&target, position.number, &fetcher.client.pace)
         };
         let answer = fetcher.client.ask(spec, |received| {
-            let url = received.url;
-            let (picked, envelope) = pick_items(fetcher, &self.detail.pick, &received)?;
-            let read = PageParts {
-                position: &at,
-                request_url: &target.url,
-                url,
-                envelope: &envelope,
-                items: picked.entries,
-            };
-            let following = read_redacted_following(fetcher, &source.page, read)?;
-            Ok(Listing {
-                cursor: at.cursor.clone(),
-                request_url: target.url.clone(),
-                url: url.clone(),
-                total_items: total_items(source, &following, &envelope)?,
-                following,
-                number: at.number,
-                entries: picked.entries,
-                items: picked.texts,
-                fetched_at: Timestamp::now(),
-            })
+            unless_no_data(self.read_listing(&at, &target.url, &received))
         });
         let answer = answer.await?;
         Ok(read_or_substitute(
             fetcher, scope, position, &target, answer,
         ))
+    }
+
+    fn read_listing(
+        self,
+        at: &Position,
+        request_url: &Url,
+        received: &Received<'_>,
+    ) -> std::result::Result<Listing, Undecodable> {
+        let fetcher = self.fetcher;
+        let source = fetcher.source();
+        let (picked, envelope) = pick_items(fetcher, &self.detail.pick, received)?;
+        let read = PageParts {
+            position: at,
+            request_url,
+            url: received.url,
+            next_link: received.next_link,
+            envelope: &envelope,
+            items: picked.entries,
+        };
+        let following = read_redacted_following(fetcher, &source.page, read)?;
+        Ok(Listing {
+            cursor: at.cursor.clone(),
+            request_url: request_url.clone(),
+            url: received.url.clone(),
+            total_items: total_items(source, &following, &envelope)?,
+            more_pages: find_more_pages(fetcher, &source.page, read)
+                .filter(|_| following.next.is_none()),
+            following,
+            number: at.number,
+            entries: picked.entries,
+            items: picked.texts,
+            fetched_at: Timestamp::now(),
+        })
     }
 
     /// Fetches items of an index page as one page of the run. Fetches fewer items if the page
@@ -290,6 +307,7 @@ impl StretchRequest<'_> {
             next: listing.next_page_position(self.position, begin + items.len()),
             total_pages: None,
             total_items: listing.total_items,
+            more_pages: listing.more_pages.clone(),
             url: fetcher.target_policy().redact_url(&listing.request_url),
             fetched_at: listing.fetched_at,
             envelope: Value::Null,
@@ -339,7 +357,8 @@ impl StretchRequest<'_> {
             let Received {
                 body, content_type, ..
             } = received;
-            decode(body, content_type, fetcher.source(), fetcher.limits())
+            let decoded = decode(body, content_type, fetcher.source(), fetcher.limits());
+            unless_no_data(decoded)
         });
         let url = Some(&target.url);
         let answer = match answer.await {
@@ -354,7 +373,8 @@ impl StretchRequest<'_> {
             answer => answer?,
         };
         Ok(match answer {
-            Answer::Read(decoded) => build_documents(fetcher, decoded, &target.url, item),
+            Answer::Read(Some(decoded)) => build_documents(fetcher, decoded, &target.url, item),
+            Answer::Read(None) => FetchedItem::default(),
             Answer::Unreadable { body, message, .. } => {
                 broken(url, false, Some(body), message).into()
             }

@@ -99,6 +99,11 @@ impl Guard {
         self.followed.contains(&self.hasher.hash_one(key))
     }
 
+    /// Returns true if the items have the hash of the items of the previous page.
+    pub(super) fn has_same_items(&self, hash: u64) -> bool {
+        self.previous_items == Some(hash)
+    }
+
     /// Returns why the chain must fail, if too many pages in a row were empty or had the same items.
     pub(super) fn check_content(&mut self, content: PageContent<'_>) -> Option<String> {
         self.unreadable_in_a_row = 0;
@@ -220,11 +225,13 @@ fn read_link_or_token(cursor: &Cursor) -> Option<&str> {
 /// links or tokens ends there only if the status is a success, because an error means that the
 /// remaining pages are lost. A chain that has a total, or a status of its own for the end, does
 /// not end there.
-fn can_end_by_empty_page(pagination: &Pagination, status: u16) -> bool {
+pub(super) fn can_end_by_empty_page(pagination: &Pagination, status: u16) -> bool {
     match pagination {
-        Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => *stop == Stop::Empty,
+        Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => {
+            matches!(stop, Stop::Empty | Stop::Repeated)
+        }
         Pagination::Link { .. } | Pagination::Token { .. } => (200..300).contains(&status),
-        Pagination::Single | Pagination::File => false,
+        Pagination::Single { .. } | Pagination::File => false,
     }
 }
 
@@ -242,11 +249,7 @@ pub(super) fn is_end_status(
 }
 
 fn hash_items(page: &Page, mut hasher: impl Hasher) -> u64 {
-    for document in &page.documents {
-        for item in &document.cut.items {
-            hasher.write(&document.body[item.range.clone()]);
-        }
-    }
+    page.iter_items().for_each(|item| hasher.write(item));
     hasher.finish()
 }
 
@@ -422,6 +425,6 @@ mod tests {
         };
         assert_eq!(ends(&number(Stop::Empty)), [true, true, true]);
         assert_eq!(ends(&number(Stop::Status(404))), [false, false, false]);
-        assert_eq!(ends(&Pagination::Single), [false, false, false]);
+        assert_eq!(ends(&Pagination::default()), [false, false, false]);
     }
 }

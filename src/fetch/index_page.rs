@@ -36,7 +36,8 @@ pub(super) fn pick_items(
              of `fetch.max_decoded_bytes`"
         )),
     })?;
-    decode::check_envelope(source, &index)?;
-    let picked = pick.from_json(&index).map_err(Undecodable::Unreadable)?;
-    Ok((picked, index))
+    let picked = pick.from_json(&index).map_err(Undecodable::Unreadable);
+    let entries = picked.as_ref().map_or(0, |picked| picked.entries);
+    decode::error_response::check_envelope(&source.http, &index, entries)?;
+    Ok((picked?, index))
 }

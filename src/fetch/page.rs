@@ -15,17 +15,22 @@ use crate::fetch::scope::Scope;
 use crate::http::{Answer, Received, RequestSpec, Target};
 use crate::json;
 use crate::page::{
-    Cursor, Document, Page, Position, RememberedPage, UnchangedPage, Undecodable, UnreadablePage,
+    Cursor, Document, MorePages, Page, Position, RememberedPage, UnchangedPage, Undecodable,
+    UnreadablePage,
 };
 use crate::source::{Method, Pagination, Source};
 
 const NOT_MODIFIED: u16 = 304;
 
-/// The server answered with a status that the source interprets, instead of a page.
+/// An answer without a page, whose meaning the source declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Status(pub(super) u16);
+pub(super) enum NoPage {
+    Status(u16),
+    /// The body says that there is no data, by `http.empty_if`.
+    NoData,
+}
 
-pub(super) type PageAnswer = std::result::Result<Box<Fetched>, Status>;
+pub(super) type PageAnswer = std::result::Result<Box<Fetched>, NoPage>;
 
 /// Fetches one page of a feed without an index. If a previous run stored the page, it is fetched
 /// only if it has changed.
@@ -62,7 +67,7 @@ async fn request_page(
     scope: &Scope,
     position: &Position,
     known: Option<&RememberedPage>,
-) -> Result<(Target, Answer<Page>)> {
+) -> Result<(Target, Answer<Option<Page>>)> {
     let target = page_target(fetcher, scope, position).await?;
     let spec = RequestSpec {
         handled_statuses: &handled_statuses(fetcher.source()),
@@ -70,7 +75,7 @@ async fn request_page(
         ..RequestSpec::new(&target, position.number, &fetcher.client.pace)
     };
     let answer = fetcher.client.ask(spec, |received| {
-        parse_page(fetcher, scope, position, &target.url, received)
+        unless_no_data(parse_page(fetcher, scope, position, &target.url, received))
     });
     let answer = answer.await?;
     Ok((target, answer))
@@ -93,6 +98,16 @@ pub(super) async fn page_target(
     addresses.page_target(scope, position)
 }
 
+/// Returns `None` for a body that says that there is no data.
+pub(super) fn unless_no_data<T>(
+    read: std::result::Result<T, Undecodable>,
+) -> std::result::Result<Option<T>, Undecodable> {
+    match read {
+        Err(Undecodable::NoData) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 /// Returns what was read. If nothing could be read, returns the status or the unreadable body as
 /// the answer for the page.
 pub(super) fn read_or_substitute<T>(
@@ -100,13 +115,14 @@ pub(super) fn read_or_substitute<T>(
     scope: &Scope,
     position: &Position,
     target: &Target,
-    answer: Answer<T>,
+    answer: Answer<Option<T>>,
 ) -> std::result::Result<T, PageAnswer> {
     match answer {
-        Answer::Read(read) => Ok(read),
-        Answer::Status(status) => Err(Err(Status(status))),
+        Answer::Read(Some(read)) => Ok(read),
+        Answer::Read(None) => Err(Err(NoPage::NoData)),
+        Answer::Status(status) => Err(Err(NoPage::Status(status))),
         // the request did not ask whether the page has changed
-        Answer::Unchanged(_) => Err(Err(Status(NOT_MODIFIED))),
+        Answer::Unchanged(_) => Err(Err(NoPage::Status(NOT_MODIFIED))),
         Answer::Unreadable {
             body,
             message,
@@ -141,6 +157,7 @@ fn parse_page(
         url,
         body,
         content_type,
+        next_link,
         validators,
     } = received;
     let source = fetcher.source();
@@ -153,10 +170,12 @@ fn parse_page(
         position,
         request_url,
         url,
+        next_link,
         envelope: &envelope,
         items: documents.iter().map(Document::item_count).sum(),
     };
     let following = read_redacted_following(fetcher, &source.page, read)?;
+    let more_pages = find_more_pages(fetcher, &source.page, read);
     let total_items = total_items(source, &following, &envelope)?;
     fetcher.target_policy().redact_json(&mut envelope);
     Ok(Page {
@@ -165,6 +184,7 @@ fn parse_page(
         next: following.next,
         total_pages: following.total_pages,
         total_items,
+        more_pages,
         url: fetcher.target_policy().redact_url(request_url),
         fetched_at,
         envelope,
@@ -197,6 +217,29 @@ pub(crate) fn read_redacted_following(
         following.next = None;
     }
     Ok(following)
+}
+
+/// Finds a sign on the first page of a feed or an index that more pages follow. Returns `None` for
+/// a later page, and if the source declares that there is only one page.
+pub(super) fn find_more_pages(
+    fetcher: &Fetcher,
+    pagination: &Pagination,
+    read: PageParts<'_>,
+) -> Option<MorePages> {
+    let is_first = *read.position == pagination::first_position(pagination);
+    let is_single = matches!(pagination, Pagination::Single { is_declared: true });
+    if !is_first || is_single || pagination.is_change_feed() {
+        return None;
+    }
+    let policy = fetcher.target_policy();
+    let own = [read.request_url, read.url].map(pagination::remove_fragment);
+    let is_other_page = |link: &str| match pagination::resolve_link(read.url, link) {
+        Cursor::Link(link) => {
+            !own.contains(&link) && policy.permit_link(&policy.redact_link(&link)).is_ok()
+        }
+        _ => false,
+    };
+    MorePages::find(read.envelope, read.next_link, read.items, is_other_page)
 }
 
 /// Returns true if pages are remembered and requested only if they have changed. Returns false if

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::json::{Pointer, Unreadable};
 use crate::page::{Cursor, Position};
-use crate::source::{Pagination, Size, Stop};
+use crate::source::{LinkPlace, Pagination, Size, Stop};
 
 /// The page that follows a page, and the totals of the chain, as far as the page tells them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,13 +27,15 @@ pub(crate) struct PageParts<'r> {
     pub(crate) request_url: &'r Url,
     /// The URL of the response. Relative links start from it.
     pub(crate) url: &'r Url,
+    /// The target of the `Link` header with the relation `next`, as served.
+    pub(crate) next_link: Option<&'r str>,
     pub(crate) envelope: &'r Value,
     pub(crate) items: usize,
 }
 
 pub(crate) fn first_position(pagination: &Pagination) -> Position {
     match pagination {
-        Pagination::Single | Pagination::File | Pagination::Link { .. } => Position {
+        Pagination::Single { .. } | Pagination::File | Pagination::Link { .. } => Position {
             number: 1,
             cursor: Cursor::Start,
         },
@@ -62,7 +64,7 @@ pub(super) fn position_at(pagination: &Pagination, number: u64) -> Option<Positi
         Pagination::Offset { start, size, .. } => {
             Cursor::Offset(skipped.checked_mul(*size)?.checked_add(*start)?)
         }
-        Pagination::Single
+        Pagination::Single { .. }
         | Pagination::File
         | Pagination::Link { .. }
         | Pagination::Token { .. } => (skipped == 0).then_some(first.cursor)?,
@@ -131,7 +133,7 @@ pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> 
             size: Some(size), ..
         } => items as u64 >= *size,
         Pagination::Link { .. } | Pagination::Token { .. } => items > 0 && items >= fullest,
-        Pagination::Single
+        Pagination::Single { .. }
         | Pagination::File
         | Pagination::Number { .. }
         | Pagination::Offset { .. } => false,
@@ -145,9 +147,21 @@ pub(super) fn read_following(
     page: PageParts<'_>,
 ) -> Result<Following, Unreadable> {
     match pagination {
-        Pagination::Single | Pagination::File => Ok(Following::default()),
-        Pagination::Link { pointer, .. } | Pagination::Token { pointer, .. } => {
-            follow_member(pagination, pointer, page)
+        Pagination::Single { .. } | Pagination::File => Ok(Following::default()),
+        Pagination::Link {
+            place: LinkPlace::Header,
+            ..
+        } => {
+            let next = page.next_link.map(|link| resolve_link(page.url, link));
+            Ok(follow_cursor(pagination, page, next))
+        }
+        Pagination::Link {
+            place: LinkPlace::Member(pointer),
+            ..
+        }
+        | Pagination::Token { pointer, .. } => {
+            let next = read_member(pagination, pointer, page)?;
+            Ok(follow_cursor(pagination, page, next))
         }
         Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => {
             read_totals(pagination, stop, page)
@@ -183,7 +197,7 @@ fn read_totals(
             };
             (Some(items.div_ceil(size.max(1))), Some(items))
         }
-        Stop::Empty | Stop::Status(_) => (None, None),
+        Stop::Empty | Stop::Status(_) | Stop::Repeated => (None, None),
     };
     let ended = match total_pages {
         Some(total_pages) => position.number >= last_page_number(pagination, total_pages),
@@ -203,44 +217,47 @@ fn read_totals(
     })
 }
 
-/// Reads the link or the token of the next page. On the last page it is missing, `null` or blank.
-/// In a feed of changes, the last page may name itself.
-fn follow_member(
+/// Reads the link or the token of the next page from a member. On the last page it is missing,
+/// `null` or blank.
+fn read_member(
     pagination: &Pagination,
     pointer: &Pointer,
     page: PageParts<'_>,
-) -> Result<Following, Unreadable> {
+) -> Result<Option<Cursor>, Unreadable> {
     if !page.envelope.is_object() {
         return Err(Unreadable(format!(
             "it is not an object that could name the next page at {pointer}"
         )));
     }
     let is_link = matches!(pagination, Pagination::Link { .. });
-    let next = match pointer.get(page.envelope) {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) if text.trim().is_empty() => None,
-        Some(Value::String(link)) if is_link => Some(Cursor::Link(resolve(page.url, link))),
-        Some(_) if is_link => {
-            return Err(Unreadable(format!("{pointer} is not the text of a link")));
-        }
-        Some(Value::String(token)) => Some(Cursor::Token(token.clone())),
-        Some(Value::Number(token)) if is_kept(token) => Some(Cursor::Token(token.to_string())),
+    match pointer.get(page.envelope) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::String(link)) if is_link => Ok(Some(resolve_link(page.url, link))),
+        Some(_) if is_link => Err(Unreadable(format!("{pointer} is not the text of a link"))),
+        Some(Value::String(token)) => Ok(Some(Cursor::Token(token.clone()))),
+        Some(Value::Number(token)) if is_kept(token) => Ok(Some(Cursor::Token(token.to_string()))),
         Some(Value::Number(_)) => {
             let message = format!("{pointer} is a number of more digits than are kept");
-            return Err(Unreadable(message));
+            Err(Unreadable(message))
         }
-        Some(_) => return Err(Unreadable(format!("{pointer} is not a token"))),
-    };
+        Some(_) => Err(Unreadable(format!("{pointer} is not a token"))),
+    }
+}
+
+/// Returns the position of the page at a link or token. In a feed of changes, the last page may
+/// name itself.
+fn follow_cursor(pagination: &Pagination, page: PageParts<'_>, next: Option<Cursor>) -> Following {
     let is_itself = |next: &Cursor| match next {
         Cursor::Link(link) => *link == remove_fragment(page.request_url),
         token => *token == page.position.cursor,
     };
     let next = next.filter(|next| !(pagination.is_change_feed() && is_itself(next)));
     let number = page.position.number.saturating_add(1);
-    Ok(Following {
+    Following {
         next: next.map(|cursor| Position { number, cursor }),
         ..Following::default()
-    })
+    }
 }
 
 /// Returns true if the number is exactly as served. An integer of more than 64 bits has become a
@@ -251,14 +268,15 @@ fn is_kept(number: &Number) -> bool {
     !number.is_f64() || number.as_f64().is_some_and(|it| it.abs() < first_alike)
 }
 
-fn resolve(url: &Url, link: &str) -> String {
-    let Ok(next) = url.join(link) else {
-        return link.trim().to_owned();
-    };
-    remove_fragment(&next)
+/// Makes the cursor of a link. If the link has no URL, the cursor has the link as served.
+pub(super) fn resolve_link(url: &Url, link: &str) -> Cursor {
+    Cursor::Link(match url.join(link) {
+        Ok(next) => remove_fragment(&next),
+        Err(_) => link.trim().to_owned(),
+    })
 }
 
-fn remove_fragment(url: &Url) -> String {
+pub(super) fn remove_fragment(url: &Url) -> String {
     url[..url::Position::AfterQuery].to_owned()
 }
 
@@ -290,7 +308,7 @@ mod tests {
 
     fn link_feed() -> Pagination {
         Pagination::Link {
-            pointer: pointer("/links/next"),
+            place: LinkPlace::Member(pointer("/links/next")),
             size: None,
             stop: LinkStop::NoLink,
         }
@@ -307,6 +325,7 @@ mod tests {
             position,
             request_url: url,
             url,
+            next_link: None,
             envelope,
             items,
         };
@@ -367,7 +386,7 @@ mod tests {
     #[test]
     fn a_single_document_has_no_next_page_whatever_it_is() {
         for envelope in [json!(null), json!([]), json!({"links": {"next": "/2"}})] {
-            let following = read_first_page(&Pagination::Single, &envelope, 1);
+            let following = read_first_page(&Pagination::default(), &envelope, 1);
             assert_eq!(following.unwrap().next, None);
         }
     }
@@ -578,7 +597,7 @@ mod tests {
             assert_eq!(next, expected.map(|cursor| position(5, cursor)));
         }
         let feed = Pagination::Link {
-            pointer: pointer("/next"),
+            place: LinkPlace::Member(pointer("/next")),
             size: None,
             stop: LinkStop::SameUrl,
         };

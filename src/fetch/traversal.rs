@@ -9,7 +9,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -24,7 +23,7 @@ use crate::fetch::file::{FileWalk, Input};
 use crate::fetch::page::is_conditional;
 use crate::fetch::page_budget::PageBudget;
 use crate::fetch::plan::{NextChain, Plan};
-use crate::fetch::previous_run::{KnownPages, PreviousRun};
+use crate::fetch::previous_run::PreviousRun;
 use crate::fetch::run_state::RunState;
 use crate::fetch::scope::{Axes, Scope};
 use crate::page::{Chain, Position};
@@ -83,14 +82,7 @@ impl Traversal {
         };
         Self {
             is_many: plan.is_many(),
-            run: RunState {
-                fetcher,
-                budget,
-                pages_left: Arc::new(AtomicU64::new(max_pages.unwrap_or(u64::MAX))),
-                fullest: Arc::new(AtomicUsize::new(fullest)),
-                window_beginnings: Arc::default(),
-                known: Arc::new(KnownPages::new(previous)),
-            },
+            run: RunState::new(fetcher, budget, max_pages, fullest, previous),
             plan,
             until,
             files: files.into_iter().map(|file| (file.axes(), file)).collect(),
@@ -303,6 +295,7 @@ mod tests {
                 next: None,
                 total_pages: None,
                 total_items: None,
+                more_pages: None,
                 url: String::new(),
                 fetched_at,
                 envelope: serde_json::Value::Null,

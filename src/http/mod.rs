@@ -22,6 +22,7 @@ mod exchange;
 mod failure;
 mod header;
 pub(crate) mod host;
+mod link_header;
 mod pace;
 mod public_host;
 mod receive;

@@ -12,6 +12,7 @@ use crate::config;
 use crate::http::body::{self, BodyError};
 use crate::http::failure::Failure;
 use crate::http::header::text_header;
+use crate::http::link_header;
 use crate::page::{Undecodable, Validators, copy_beginning};
 
 /// The reason for refusing a body whose encoding the request did not offer.
@@ -23,6 +24,8 @@ pub(crate) struct Received<'a> {
     pub(crate) url: &'a Url,
     pub(crate) body: Bytes,
     pub(crate) content_type: Option<&'a str>,
+    /// The target of the `Link` header with the relation `next`, as served.
+    pub(crate) next_link: Option<&'a str>,
     pub(crate) validators: Validators,
 }
 
@@ -83,6 +86,7 @@ where
             |body: Bytes, message: &str| Err(Failure::Unreadable(body, message.to_owned()));
         let status = response.status();
         let content_type = text_header(&response, &CONTENT_TYPE).map(str::to_owned);
+        let next_link = link_header::find_next(response.headers());
         let body = match body::read(response, limits, count_bytes).await {
             Ok(body) if body.trim_ascii().is_empty() => {
                 return Err(Failure::Unreadable(body, describe_empty_body(status)));
@@ -102,12 +106,15 @@ where
             url,
             body: body.clone(),
             content_type: content_type.as_deref(),
+            next_link: next_link.as_deref(),
             validators,
         };
         let Self(parse) = self;
         parse(received).map_err(|why| match why {
             Undecodable::Unreadable(message) => Failure::Unreadable(body, message),
             Undecodable::TooLarge(message) => Failure::TooLarge(copy_beginning(&body), message),
+            // the caller expects data, or its function would have returned that there is none
+            why @ Undecodable::NoData => Failure::Unreadable(body, why.into_message()),
         })
     }
 }

@@ -4,10 +4,11 @@ use std::ops::AddAssign;
 
 use serde::Serialize;
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::database::Database;
 use crate::error::Result;
+use crate::ledger::Lease;
 use crate::request::Requests;
 
 /// The numbers of releases by outcome. `releases` is the sum of the other five numbers.
@@ -106,6 +107,28 @@ pub async fn read_totals(database: &Database, run_id: i64) -> Result<Totals> {
         fullest: row.try_get("fullest")?,
         requests: read_requests(row)?,
     })
+}
+
+/// Returns the number of releases that the previous complete walk of a feed saw. Returns `None` if
+/// there was no such walk, or if its pages are not kept.
+pub async fn read_previous_walk(
+    database: &Database,
+    source: &str,
+    lease: &Lease,
+    scope: &str,
+) -> Result<Option<i64>> {
+    let sql = include_str!("../../sql/ledger/previous_walk_releases.sql");
+    let scope = format!("{scope} ");
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&source, Type::TEXT),
+        (&lease.run_id, Type::INT8),
+        (&scope, Type::TEXT),
+    ];
+    let rows = database.query(sql, &parameters).await?;
+    match rows.first() {
+        Some(row) => Ok(row.try_get("releases")?),
+        None => Ok(None),
+    }
 }
 
 pub(super) fn read_requests(row: &Row) -> Result<Requests, tokio_postgres::Error> {

@@ -25,7 +25,7 @@ mod watermark;
 
 pub(crate) use self::claim::signed;
 pub use self::claim::{Claim, Lease, Resume, ResumedChain, claim, find_page_cursor};
-pub use self::counts::{Counts, Totals, read_totals};
+pub use self::counts::{Counts, Totals, read_previous_walk, read_totals};
 pub use self::holder::{End, Holder, RunUpdate, Verdict};
 pub use self::page_set::PageSet;
 pub use self::remembered_pages::read_remembered_pages;

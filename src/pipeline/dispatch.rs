@@ -24,6 +24,7 @@ use crate::fetch::{self, Event, Fetched, Permit};
 use crate::ledger::{Counts, End, Lease, Verdict, signed};
 use crate::page::{Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::pipeline::committed::CommittedPages;
+use crate::pipeline::shrunk::Shrunk;
 use crate::pipeline::unfinished_commits::{CommittingPage, UnfinishedCommits};
 use crate::pipeline::unfinished_windows::Frontier;
 use crate::pipeline::{Coverage, Progress, ReadPage, Run};
@@ -69,6 +70,9 @@ pub(super) struct DispatchResult {
     pub(super) unread_amounts: u64,
     pub(super) reached: Option<RunEnd>,
     pub(super) failed: u64,
+    /// The number of releases that the complete walk before this one saw, if this one saw far
+    /// fewer.
+    pub(super) shrunk_from: Option<i64>,
     /// The error of the first chain that failed.
     failure: Option<Error>,
     /// True if an error ended the whole run, and not only one chain.
@@ -396,6 +400,14 @@ impl DispatchResult {
         error.is_none_or(|error| error.kind().can_repeat_at_once())
     }
 
+    /// Notes that a complete walk saw far fewer releases than the walk before it.
+    pub(super) fn note_shrunk(&mut self, shrunk: Option<Shrunk>) {
+        if let Some(Shrunk { before, error }) = shrunk {
+            self.shrunk_from = Some(before);
+            self.error = error;
+        }
+    }
+
     /// Returns an error that says what is missing, for a run that no error ended.
     pub(super) fn find_shortfall(&self, is_stopped: bool) -> Option<Error> {
         let message = match (self.unreadable, self.reached) {
@@ -416,11 +428,14 @@ impl DispatchResult {
     /// and sees new releases before that point. So a forbidden link is tried twice, because the
     /// host may have been allowed meanwhile. A redirect or a DNS answer to a forbidden host may
     /// be different the next time, so every later run tries it again.
+    ///
+    /// A run that is misdeclared has seen the end that its declaration leads to. It counts as
+    /// ended too, because a resumed run would find all its chains complete.
     pub(super) fn decide_end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
-        let is_refused = |error: &Error| error.kind() == Kind::LinkRefused;
+        let has_failed_by = |kind| self.error.as_ref().is_some_and(|it| it.kind() == kind);
         let met_the_same = self.unreadable > 0
             || (self.failed > 0 && !self.is_cut_short)
-            || self.error.as_ref().is_some_and(is_refused);
+            || has_failed_by(Kind::LinkRefused);
         let is_stuck = is_resumed && met_the_same && self.pages == 0;
         let is_whole = match self.reached {
             Some(RunEnd::Feed) => true,
@@ -433,7 +448,7 @@ impl DispatchResult {
                 None if is_whole => Verdict::Complete,
                 None => Verdict::Truncated,
             },
-            end_seen: is_whole || is_stuck,
+            end_seen: is_whole || is_stuck || has_failed_by(Kind::Misdeclared),
             error: self.error.as_ref().map(Error::chain),
         }
     }

@@ -20,6 +20,7 @@ mod reading_rules;
 mod replay;
 mod report;
 mod secret_warning;
+mod shrunk;
 mod under_lease;
 mod unfinished_commits;
 mod unfinished_windows;
@@ -35,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::committed::CommittedPages;
-use self::dispatch::{Dispatch, DispatchResult};
+use self::dispatch::{Dispatch, DispatchResult, RunEnd};
 use self::heartbeat::{Heartbeat, RunPosition};
 pub use self::job::Job;
 use self::job::JobDates;
@@ -292,6 +293,13 @@ impl Run<'_> {
         let can_repeat_run = dispatched.can_repeat_run() && !stop.is_cancelled();
         if dispatched.error.is_none() {
             dispatched.error = dispatched.find_shortfall(stop.is_cancelled());
+        }
+        if dispatched.error.is_none() && dispatched.reached == Some(RunEnd::Feed) {
+            let releases = self.before.counts.releases + dispatched.counts.releases;
+            match self.find_shrunk(&lease, releases).await {
+                Ok(shrunk) => dispatched.note_shrunk(shrunk),
+                Err(error) => dispatched.error = Some(error),
+            }
         }
         let mut end = dispatched.decide_end(self.job.spec.to_page, is_resumed);
         let mut is_lost = false;

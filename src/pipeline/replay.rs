@@ -188,11 +188,15 @@ fn read_reject(
             }
             extracted
         }
-        Err(Undecodable::Unreadable(message) | Undecodable::TooLarge(message)) => Extracted {
-            releases: Vec::new(),
+        // the source declares by now that there is nothing to store
+        Err(Undecodable::NoData) => Extracted::default(),
+        Err(why) => Extracted {
             rejects: vec![match reason {
-                Reason::UnreadablePage => Reject::unreadable_page(document, message),
-                _ => Reject::unreadable_document(document, entry.pointer.clone(), message),
+                Reason::UnreadablePage => Reject::unreadable_page(document, why.into_message()),
+                _ => {
+                    let pointer = entry.pointer.clone();
+                    Reject::unreadable_document(document, pointer, why.into_message())
+                }
             }],
             ..Extracted::default()
         },

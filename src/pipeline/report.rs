@@ -41,6 +41,9 @@ pub struct Report {
     pub unchanged_pages: u64,
     /// The number of pages that this process could not read.
     pub unreadable_pages: u64,
+    /// The number of releases that the previous complete walk of the feed saw, if this complete
+    /// walk saw less than half of them.
+    pub shrunk_from: Option<i64>,
     /// The requests to the publisher.
     #[serde(flatten)]
     pub requests: Requests,
@@ -76,6 +79,7 @@ impl Report {
             pages: totals.pages,
             unchanged_pages: dispatched.unchanged,
             unreadable_pages: dispatched.unreadable,
+            shrunk_from: dispatched.shrunk_from,
             requests: totals.requests,
             counts: totals.counts,
             duration_seconds,

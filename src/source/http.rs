@@ -35,8 +35,15 @@ pub struct Http {
     pub retry_wait: Option<Duration>,
     /// The number of attempts for a page. It replaces `fetch.attempts`.
     pub retry_max: Option<NonZeroU32>,
+    /// A condition under which a response with status 200 says that there is no data. It means
+    /// the same as a status of `empty_status`, and is tested before `fail_if`.
+    pub empty_if: Option<Condition>,
     /// A condition that makes a response with status 200 a failed attempt.
-    pub fail_if: Option<FailIf>,
+    pub fail_if: Option<Condition>,
+    /// The members by which an envelope reports an error. If one of them reports an error and the
+    /// page has no items, the response is a failed attempt and not an empty page. An empty list
+    /// switches this off.
+    pub error_members: Vec<String>,
     /// Media types that are never a page, such as `text/html`.
     pub reject_content_type: Vec<String>,
     /// True if redirects are followed. If false, a redirect is a failure like any other
@@ -66,7 +73,9 @@ impl Default for Http {
             empty_status: Vec::new(),
             retry_wait: None,
             retry_max: None,
+            empty_if: None,
             fail_if: None,
+            error_members: ERROR_MEMBERS.map(str::to_owned).into(),
             reject_content_type: Vec::new(),
             redirects: true,
             conditional: true,
@@ -75,6 +84,29 @@ impl Default for Http {
             allow_hosts: Vec::new(),
         }
     }
+}
+
+/// The members by which an envelope usually reports an error. `message` is not one of them,
+/// because many publishers write one into every page.
+const ERROR_MEMBERS: [&str; 4] = ["error", "errors", "errorCode", "fault"];
+
+impl Http {
+    /// Returns true if `error_members` has its default value.
+    pub(super) fn has_usual_error_members(&self) -> bool {
+        self.error_members == ERROR_MEMBERS
+    }
+
+    /// Returns the member by which an envelope reports an error, if it reports one.
+    pub(crate) fn find_error_member(&self, envelope: &Value) -> Option<&str> {
+        let reports_error = |name: &&String| envelope.get(name).is_some_and(is_error);
+        Some(self.error_members.iter().find(reports_error)?)
+    }
+}
+
+/// Returns true if the value of an error member reports an error. Besides the values that
+/// [`is_present`] excludes, publishers write 0 and `"0"` if there is no error.
+fn is_error(value: &Value) -> bool {
+    is_present(value) && to_number(value) != Some(0.0)
 }
 
 /// The `User-Agent` of a browser, because some servers reject all other programs. It is that of a
@@ -104,10 +136,10 @@ impl From<String> for UserAgent {
     }
 }
 
-/// A condition on a member of the page. It makes a response with status 200 a failed attempt.
+/// A condition on a member of a page.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "FailIfTable")]
-pub struct FailIf {
+#[serde(try_from = "ConditionTable")]
+pub struct Condition {
     pointer: Pointer,
     test: Test,
 }
@@ -122,15 +154,15 @@ enum Test {
     Equals(Value),
 }
 
-impl FailIf {
-    /// Returns true if the page is a failure. `page` is the document without its items.
+impl Condition {
+    /// Returns true if the page meets the condition. `page` is the document without its items.
     #[must_use]
-    pub fn is_failure(&self, page: &Value) -> bool {
+    pub fn is_met(&self, page: &Value) -> bool {
         let Some(value) = self.pointer.get(page) else {
             return false;
         };
         match &self.test {
-            Test::Present => reports_error(value),
+            Test::Present => is_present(value),
             Test::Min(min) => to_number(value).is_some_and(|value| value >= *min),
             Test::Equals(Value::Number(wanted)) => {
                 value.is_number() && to_number(value) == wanted.as_f64()
@@ -140,9 +172,9 @@ impl FailIf {
     }
 }
 
-/// Returns true if the member reports an error. Publishers write `"error": null`, `false`, `""`
+/// Returns false if the member counts as absent. Publishers write `"error": null`, `false`, `""`
 /// or `[]` if there is no error.
-fn reports_error(value: &Value) -> bool {
+fn is_present(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::Bool(true) | Value::Number(_) => true,
@@ -160,7 +192,7 @@ fn to_number(value: &Value) -> Option<f64> {
     }
 }
 
-impl fmt::Display for FailIf {
+impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pointer, test } = self;
         match test {
@@ -173,16 +205,16 @@ impl fmt::Display for FailIf {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FailIfTable {
+struct ConditionTable {
     pointer: Pointer,
     min: Option<f64>,
     equals: Option<Value>,
 }
 
-impl TryFrom<FailIfTable> for FailIf {
+impl TryFrom<ConditionTable> for Condition {
     type Error = String;
 
-    fn try_from(table: FailIfTable) -> Result<Self, String> {
+    fn try_from(table: ConditionTable) -> Result<Self, String> {
         let test = match (table.min, table.equals) {
             (None, None) => Test::Present,
             (Some(min), None) => Test::Min(min),
@@ -243,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fail_if_tests_a_member_of_the_page() {
+    fn a_condition_tests_a_member_of_the_page() {
         for (table, page, expected) in [
             ("{}", json!({"error": "x"}), true),
             ("{}", json!({"error": {"code": 0}}), true),
@@ -269,8 +301,35 @@ mod tests {
             it.as_table_mut()
                 .unwrap()
                 .insert("pointer".into(), "/error".into());
-            let fail_if: FailIf = it.try_into().unwrap();
-            assert_eq!(fail_if.is_failure(&page), expected, "{fail_if}: {page}");
+            let condition: Condition = it.try_into().unwrap();
+            assert_eq!(condition.is_met(&page), expected, "{condition}: {page}");
         }
+    }
+
+    #[test]
+    fn an_envelope_reports_an_error_by_a_member_that_is_not_empty() {
+        for (envelope, expected) in [
+            (json!({"error": "no such page"}), Some("error")),
+            (json!({"error": {"code": 0}}), Some("error")),
+            (json!({"errors": ["x"], "message": "x"}), Some("errors")),
+            (json!({"errorCode": 500}), Some("errorCode")),
+            (json!({"errorCode": "E12"}), Some("errorCode")),
+            (json!({"fault": true}), Some("fault")),
+            (json!({"error": null, "errors": [], "fault": false}), None),
+            (json!({"error": "", "errors": {}, "errorCode": 0}), None),
+            (json!({"errorCode": "0"}), None),
+            (json!({"message": "Internal error", "Error": "x"}), None),
+            (json!([{"error": "x"}]), None),
+            (json!(null), None),
+        ] {
+            let found = Http::default();
+            assert_eq!(found.find_error_member(&envelope), expected, "{envelope}");
+        }
+        let http = Http {
+            error_members: vec!["problem".into()],
+            ..Http::default()
+        };
+        assert_eq!(http.find_error_member(&json!({"error": "x"})), None);
+        assert!(http.find_error_member(&json!({"problem": "x"})).is_some());
     }
 }

@@ -30,9 +30,9 @@ pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
 pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
-pub use self::http::{FailIf, Http, Rate, UserAgent};
+pub use self::http::{Condition, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, Version};
-pub use self::page::{LinkStop, Pagination, Size, Stop};
+pub use self::page::{LinkPlace, LinkStop, Pagination, Size, Stop};
 pub use self::pick::{Pick, PickMethod, Picked, WildcardPointer};
 pub use self::repair::Repair;
 pub use self::request::{Body, Method};
@@ -252,6 +252,10 @@ impl Source {
                 let why = "mode `file` needs a GET request, and cannot be used with `detail`";
                 return reject("page.mode", why.into());
             }
+            if self.http.empty_if.is_some() {
+                let why = "cannot be used with mode `file`; `http.empty_status` can";
+                return reject("http.empty_if", why.into());
+            }
         }
         if self.page.is_change_feed() && (self.window.is_some() || !self.axis.is_empty()) {
             let why = "a feed of changes cannot have a `window` or an `axis`";
@@ -369,7 +373,7 @@ impl Source {
             Pagination::Number { .. } => of_page.insert(Variable::Page),
             Pagination::Offset { .. } => of_page.insert(Variable::Offset),
             Pagination::Token { .. } => of_page.insert(Variable::Token),
-            Pagination::Single | Pagination::File | Pagination::Link { .. } => false,
+            Pagination::Single { .. } | Pagination::File | Pagination::Link { .. } => false,
         };
         of_page.extend(self.axis.keys().cloned().map(Variable::Axis));
         of_page

@@ -6,20 +6,22 @@ use super::allow_only;
 use crate::json::Pointer;
 
 /// The rules that lead from one page to the next, and that recognise the last page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "PageTable")]
 pub enum Pagination {
     /// The whole feed is one document.
-    #[default]
-    Single,
+    Single {
+        /// True if the source says so by `mode = "none"`. If it declares no pagination, a run
+        /// warns about signs that more pages follow.
+        is_declared: bool,
+    },
     /// The feed is a file, which may be large. It is read as it arrives and stored in pieces.
     /// Each piece is a page of the run.
     File,
-    /// A member of the body is the URL of the next page.
+    /// A page names the URL of the next page.
     Link {
-        /// The pointer to the URL, which is text. On the last page it is absent, `null` or
-        /// empty.
-        pointer: Pointer,
+        /// The place of the URL. On the last page there is none.
+        place: LinkPlace,
         /// The number of items of a full page, if known. A full page without a link may be a
         /// mistake of the server, so it is requested once more.
         size: Option<u64>,
@@ -60,6 +62,21 @@ pub enum Pagination {
     },
 }
 
+impl Default for Pagination {
+    fn default() -> Self {
+        Self::Single { is_declared: false }
+    }
+}
+
+/// The place of the URL of the next page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkPlace {
+    /// A member of the body, which is text. On the last page it is absent, `null` or empty.
+    Member(Pointer),
+    /// The `Link` header with the relation `next` (RFC 8288). The last page has no such header.
+    Header,
+}
+
 /// The rule that recognises the last page of a feed of links or tokens. In every case, a page
 /// without a link or token is the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -91,6 +108,8 @@ pub enum Stop {
     Empty,
     /// The server answers a request for the page after the last one with this status.
     Status(u16),
+    /// The page after the last one has the items of the page before it, or none.
+    Repeated,
 }
 
 /// The number of items of a full page.
@@ -114,17 +133,20 @@ impl Pagination {
         self.link_stop() == Some(LinkStop::SameUrl)
     }
 
-    /// Returns true if a link to a page that was read before is the end of the feed and not an
-    /// error.
+    /// Returns true if a page that was read before is the end of the feed and not an error: a
+    /// link leads to it, or the server sends its items again for a later number.
     #[must_use]
     pub fn stops_at_repeated_page(&self) -> bool {
-        self.link_stop() == Some(LinkStop::Repeated)
+        match self {
+            Self::Number { stop, .. } | Self::Offset { stop, .. } => *stop == Stop::Repeated,
+            _ => self.link_stop() == Some(LinkStop::Repeated),
+        }
     }
 
-    pub(super) fn link_stop(&self) -> Option<LinkStop> {
+    pub(crate) fn link_stop(&self) -> Option<LinkStop> {
         match self {
             Self::Link { stop, .. } | Self::Token { stop, .. } => Some(*stop),
-            Self::Single | Self::File | Self::Number { .. } | Self::Offset { .. } => None,
+            Self::Single { .. } | Self::File | Self::Number { .. } | Self::Offset { .. } => None,
         }
     }
 
@@ -135,9 +157,11 @@ impl Pagination {
         match self {
             Self::Number { stop, .. } | Self::Offset { stop, .. } => match stop {
                 Stop::Status(status) => Some(*status),
-                Stop::TotalPages(_) | Stop::TotalItems { .. } | Stop::Empty => None,
+                Stop::TotalPages(_) | Stop::TotalItems { .. } | Stop::Empty | Stop::Repeated => {
+                    None
+                }
             },
-            Self::Single | Self::File | Self::Link { .. } | Self::Token { .. } => None,
+            Self::Single { .. } | Self::File | Self::Link { .. } | Self::Token { .. } => None,
         }
     }
 
@@ -148,7 +172,7 @@ impl Pagination {
             Self::Number { param, .. } | Self::Offset { param, .. } | Self::Token { param, .. } => {
                 param.as_deref()
             }
-            Self::Single | Self::File | Self::Link { .. } => None,
+            Self::Single { .. } | Self::File | Self::Link { .. } => None,
         }
     }
 
@@ -158,7 +182,7 @@ impl Pagination {
             Self::Number { param, .. } | Self::Offset { param, .. } | Self::Token { param, .. } => {
                 *param = None;
             }
-            Self::Single | Self::File | Self::Link { .. } => {}
+            Self::Single { .. } | Self::File | Self::Link { .. } => {}
         }
     }
 }
@@ -183,6 +207,7 @@ enum Mode {
     None,
     File,
     Link,
+    LinkHeader,
     Number,
     Offset,
     Token,
@@ -212,9 +237,13 @@ impl TryFrom<PageTable> for Pagination {
 
     fn try_from(table: PageTable) -> Result<Self, String> {
         match table.mode {
-            Mode::None => table.allow_only("").map(|()| Pagination::Single),
+            Mode::None => {
+                table.allow_only("")?;
+                Ok(Pagination::Single { is_declared: true })
+            }
             Mode::File => table.allow_only("").map(|()| Pagination::File),
             Mode::Link => table.into_link(),
+            Mode::LinkHeader => table.into_link_header(),
             Mode::Token => table.into_token(),
             Mode::Number => {
                 table.allow_only(NUMBERED)?;
@@ -246,19 +275,23 @@ const NUMBERED: &str = "param start size total_pages total_items status stop";
 impl PageTable {
     fn into_link(self) -> Result<Pagination, String> {
         self.allow_only("pointer stop size")?;
-        let stop = self.parse_link_stop("link")?;
-        let size = match self.size {
-            Some(Size::At(_)) => return Err("`size` must be a number in mode `link`".into()),
-            Some(Size::Fixed(size)) => Some(size),
-            None => None,
-        };
+        let (size, stop) = (self.parse_link_size("link")?, self.parse_link_stop("link")?);
         let pointer = self
             .pointer
             .ok_or("mode `link` needs `pointer`, the JSON Pointer to the next URL")?;
         Ok(Pagination::Link {
-            pointer,
+            place: LinkPlace::Member(pointer),
             size,
             stop,
+        })
+    }
+
+    fn into_link_header(self) -> Result<Pagination, String> {
+        self.allow_only("stop size")?;
+        Ok(Pagination::Link {
+            place: LinkPlace::Header,
+            size: self.parse_link_size("link_header")?,
+            stop: self.parse_link_stop("link_header")?,
         })
     }
 
@@ -303,10 +336,18 @@ impl PageTable {
         }
     }
 
+    fn parse_link_size(&self, mode: &str) -> Result<Option<u64>, String> {
+        match self.size {
+            Some(Size::At(_)) => Err(format!("`size` must be a number in mode `{mode}`")),
+            Some(Size::Fixed(size)) => Ok(Some(size)),
+            None => Ok(None),
+        }
+    }
+
     fn parse_link_stop(&self, mode: &str) -> Result<LinkStop, String> {
         match self.stop {
             Some(StopWord::SameUrl) => Ok(LinkStop::SameUrl),
-            Some(StopWord::Repeated) if mode == "link" => Ok(LinkStop::Repeated),
+            Some(StopWord::Repeated) if mode != "token" => Ok(LinkStop::Repeated),
             Some(StopWord::NoLink) | None => Ok(LinkStop::NoLink),
             Some(StopWord::Repeated | StopWord::Empty) => Err(format!(
                 "this value of `stop` cannot be used in mode `{mode}`"
@@ -328,9 +369,10 @@ impl PageTable {
             },
             (None, None, Some(status), None) => Ok(Stop::Status(status)),
             (None, None, None, None | Some(StopWord::Empty)) => Ok(Stop::Empty),
-            (None, None, None, Some(_)) => Err(
-                "modes `number` and `offset` need `stop = \"empty\"`, a total or a status".into(),
-            ),
+            (None, None, None, Some(StopWord::Repeated)) => Ok(Stop::Repeated),
+            (None, None, None, Some(_)) => Err("modes `number` and `offset` need \
+                 `stop = \"empty\"`, `stop = \"repeated\"`, a total or a status"
+                .into()),
             _ => {
                 Err("declare only one of `total_pages`, `total_items`, `status` and `stop`".into())
             }

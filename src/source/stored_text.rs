@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Auth, Axis, Body, Charset, Container, Decode, Detail, Http, Index, Items, Method, Pagination,
-    Pick, PickMethod, Size, Source, SplitWhen, Stop, UserAgent, Window,
+    Auth, Axis, Body, Charset, Container, Decode, Detail, Http, Index, Items, LinkPlace, Method,
+    Pagination, Pick, PickMethod, Size, Source, SplitWhen, Stop, UserAgent, Window,
 };
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
@@ -248,7 +248,12 @@ fn write_http(http: &Http) -> Value {
         ("retry_wait", http.retry_wait.and_then(duration)),
         ("retry_max", optional_text(http.retry_max)),
         ("empty_status", list(http.empty_status.iter().copied())),
+        ("empty_if", optional_text(http.empty_if.as_ref())),
         ("fail_if", optional_text(http.fail_if.as_ref())),
+        (
+            "error_members",
+            (!http.has_usual_error_members()).then(|| http.error_members.clone().into()),
+        ),
         (
             "reject_content_type",
             list(http.reject_content_type.iter().map(String::as_str)),
@@ -348,18 +353,20 @@ fn write_split_when(when: &SplitWhen) -> Option<Value> {
 
 fn write_pagination(page: &Pagination) -> Value {
     match page {
-        Pagination::Single => table([("mode", text("none"))]),
+        Pagination::Single { .. } => table([("mode", text("none"))]),
         Pagination::File => table([("mode", text("file"))]),
-        Pagination::Link {
-            pointer,
-            size,
-            stop,
-        } => table([
-            ("mode", text("link")),
-            ("pointer", text(pointer)),
-            ("size", size.map(Value::from)),
-            ("stop", text(word(*stop))),
-        ]),
+        Pagination::Link { place, size, stop } => {
+            let (mode, pointer) = match place {
+                LinkPlace::Member(pointer) => ("link", text(pointer)),
+                LinkPlace::Header => ("link_header", None),
+            };
+            table([
+                ("mode", text(mode)),
+                ("pointer", pointer),
+                ("size", size.map(Value::from)),
+                ("stop", text(word(*stop))),
+            ])
+        }
         Pagination::Token {
             param,
             pointer,
@@ -411,6 +418,7 @@ fn write_stop(stop: &Stop) -> Vec<(&'static str, Option<Value>)> {
             vec![("total_items", text(pointer)), ("size", size)]
         }
         Stop::Empty => vec![("stop", text("empty"))],
+        Stop::Repeated => vec![("stop", text("repeated"))],
         Stop::Status(status) => vec![("status", Some((*status).into()))],
     }
 }

@@ -95,7 +95,7 @@ async fn a_check_writes_nothing() {
         said.contains("1 releases and 1 rejects on the first page, more pages follow"),
         "{said}"
     );
-    assert_eq!(publisher.targets(), ["/"]);
+    assert_eq!(publisher.targets(), ["/", "/?page=2"]);
     let schemas = "select count(*) from pg_namespace where nspname = 'ocds'";
     assert_eq!(ingest.value(schemas).await, "0");
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ocds_ingest::config::{self, Config, Environment, Overrides};
 use ocds_ingest::error::{Error, Kind};
 use ocds_ingest::source::{
-    Auth, Decode, Detail, FailIf, Http, Index, Pagination, Repair, Source, SplitWhen, Window,
+    Auth, Condition, Decode, Detail, Http, Index, Pagination, Repair, Source, SplitWhen, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::Error as Nothing;
@@ -268,7 +268,7 @@ fn the_template_names_every_key_of_a_source() {
     assert_eq!(names(&within(tables("axis"))), read_keys::<Index>());
     assert_eq!(names(&tables("decode")), read_keys::<Decode>());
     assert_eq!(names(&tables("auth")), read_keys::<Auth>());
-    assert_eq!(names(&tables("fail_if")), read_keys::<FailIf>());
+    assert_eq!(names(&tables("fail_if")), read_keys::<Condition>());
     // The comment above them lists each repair.
     let text = read_repository_file(TEMPLATE);
     for repair in Repair::ALL {
@@ -331,7 +331,9 @@ retry_status = [403, 409]
 empty_status = [404]
 retry_wait = "5m"
 retry_max = 10
+empty_if = { pointer = "/status", equals = 204 }
 fail_if = { pointer = "/status", min = 400 }
+error_members = ["problem"]
 reject_content_type = ["text/html"]
 redirects = false
 conditional = false
@@ -416,7 +418,9 @@ auth.url                    https://login.example/
 http.allow_hosts            archive.tenders.example, files.example
 http.concurrency            4
 http.conditional            false
+http.empty_if               /status is 204
 http.empty_status           404
+http.error_members          problem
 http.fail_if                /status is at least 400
 http.headers.X-Key          {env.TENDERS_KEY}
 http.rate                   12/120s
@@ -711,7 +715,7 @@ fn a_source_in_a_file_is_added_to_the_built_in_ones() {
     let config = load(text, &[]);
     let source = &config.sources["my-town"];
     assert_eq!(source.name, "my-town");
-    assert_eq!(source.page, Pagination::Single);
+    assert_eq!(source.page, Pagination::default());
     assert_eq!(config.sources["find-a-tender"].name, "find-a-tender");
 }
 

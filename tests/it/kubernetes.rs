@@ -120,7 +120,7 @@ fn job_action(kind: Kind) -> &'static str {
         | Kind::LinkRefused
         | Kind::HostRefused
         | Kind::RateLimited => "Count",
-        Kind::Config | Kind::TooManyBad | Kind::Lease => "FailJob",
+        Kind::Config | Kind::Misdeclared | Kind::TooManyBad | Kind::Lease => "FailJob",
     }
 }
 

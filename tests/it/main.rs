@@ -26,6 +26,7 @@ mod database;
 mod database_password;
 mod decode;
 mod defects;
+mod ends;
 mod expansion;
 mod failover;
 mod failpoints;

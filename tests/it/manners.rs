@@ -101,6 +101,69 @@ async fn an_error_with_status_200_is_retried_and_never_an_empty_page() {
 }
 
 #[tokio::test]
+async fn an_error_beside_an_empty_list_is_retried_and_never_the_end_of_a_feed() {
+    const NUMBER: &str = "page = { mode = \"number\" }";
+    const TOKEN: &str = r#"page = { mode = "token", param = "page", pointer = "/next" }"#;
+    for (error, table, code, stored) in [
+        // an error that passes, and one that stays
+        (r#"{"error":"busy","releases":[]}"#, NUMBER, 0, 5),
+        (r#"{"errors":[{"code":7}],"releases":[]}"#, TOKEN, 0, 5),
+        (r#"{"errorCode":"E7","releases":[]}"#, LINK, 0, 5),
+        (
+            r#"{"fault":{"faultstring":"x"},"releases":[]}"#,
+            NUMBER,
+            4,
+            4,
+        ),
+        (
+            r#"{"errors":["x"],"message":"x","releases":[]}"#,
+            TOKEN,
+            4,
+            1,
+        ),
+        // these report no error, so the page is empty and the feed ends
+        (
+            r#"{"message":"no more","error":null,"releases":[]}"#,
+            NUMBER,
+            0,
+            1,
+        ),
+        (r#"{"errors":[],"errorCode":0,"releases":[]}"#, TOKEN, 0, 1),
+        (
+            r#"{"errors":["x"],"releases":[]}"#,
+            "page = { mode = \"number\" }\nhttp.error_members = []",
+            0,
+            1,
+        ),
+    ] {
+        let times = if code == 0 && stored > 1 { 2 } else { 99 };
+        let publisher = Publisher::serve(move |request| match request.page() {
+            2 if request.nth < times => Reply::json(error),
+            page @ ..=5 => {
+                let next = page + 1;
+                let links = format!(r#","next":"{next}","links":{{"next":"?page={next}"}}"#);
+                let links = if page < 5 { links } else { String::new() };
+                Reply::json(package(&[release(page)], &links))
+            }
+            _ => Reply::json(package(&[], "")),
+        })
+        .await;
+        let ingest = Ingest::with_source(&publisher, table).await;
+        ingest.run(&[]).await.expect(code);
+        assert_eq!(ingest.count("release").await, stored, "{error}, {table}");
+    }
+}
+
+#[tokio::test]
+async fn warnings_beside_items_do_not_make_a_page_an_error() {
+    let body = package(&[release(1)], r#","errors":["one lot has no value"]"#);
+    let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
+    let ingest = Ingest::with_source(&publisher, "").await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 1);
+}
+
+#[tokio::test]
 async fn a_body_with_a_refused_media_type_is_not_a_page() {
     let page = package(&[release(99)], "");
     let reply = Reply::status(200)

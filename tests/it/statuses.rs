@@ -60,6 +60,64 @@ async fn a_window_with_an_empty_status_is_empty_whatever_its_body() {
 }
 
 #[tokio::test]
+async fn a_body_that_says_in_words_that_there_is_no_data_is_empty() {
+    let words = r#"{"code":"204","text":"no contracts on this day"}"#;
+    let empty_if = r#"http.empty_if = { pointer = "/code", equals = "204" }"#;
+    for (table, code) in [
+        (empty_if.to_owned(), 0),
+        // it is tested before `fail_if`
+        (
+            format!("{empty_if}\nhttp.fail_if = {{ pointer = \"/code\", min = 1 }}"),
+            0,
+        ),
+        (String::new(), 4),
+    ] {
+        let publisher = Publisher::serve(move |request| match requested_day(request) {
+            2 => Reply::json(words),
+            day => page_reply(day),
+        })
+        .await;
+        let ingest = Ingest::with_definition(&define_days(&publisher, &table)).await;
+        for _ in 0..2 {
+            ingest.run(&[]).await.expect(code);
+        }
+        assert_eq!(ingest.count("release").await, 2, "{table}");
+        let quarantined = usize::from(code != 0);
+        assert_eq!(ingest.count("quarantine").await, quarantined, "{table}");
+        // the watermark moves past the empty window, or stays before the unreadable one
+        let targets: BTreeSet<String> = publisher.targets().into_iter().collect();
+        assert_eq!(targets.len(), 3, "{table}: {targets:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_says_in_words_that_there_is_no_data_ends_only_a_chain_without_a_total() {
+    let empty_if = r#"http.empty_if = { pointer = "/status", equals = "nothing" }"#;
+    for (page, code) in [
+        (r#"{ mode = "number" }"#, 0),
+        (r#"{ mode = "link", pointer = "/links/next" }"#, 0),
+        (r#"{ mode = "number", total_pages = "/pages" }"#, 4),
+    ] {
+        let publisher = Publisher::serve(move |request| match request.page() {
+            3 => Reply::json(r#"{"status":"nothing"}"#),
+            page => {
+                let next = page + 1;
+                let links = format!(r#","pages":4,"links":{{"next":"?page={next}"}}"#);
+                Reply::json(package(&[release(page)], &links))
+            }
+        })
+        .await;
+        let table = format!("page = {page}\n{empty_if}");
+        let ingest = Ingest::with_source(&publisher, &table).await;
+        let ran = ingest.run(&[]).await.expect(code);
+        assert_eq!(ingest.count("release").await, 2, "{page}");
+        if code != 0 {
+            ran.expect_log("page 3 of zambia says by `http.empty_if` that there is no data");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_undeclared_status_without_a_body_fails_with_advice() {
     for (status, rest) in [
         (204, ""),

@@ -19,7 +19,7 @@ use crate::decode::file::large_text::{LargeText, Step};
 use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{NextText, ReadError, Text, TextPosition, Texts};
-use crate::page::{MAX_KEPT_BYTES, Mark, Undecodable, copy_beginning};
+use crate::page::{MAX_KEPT_BYTES, Mark, copy_beginning};
 use crate::source::{Container, Source};
 
 const DIGEST_LENGTH: usize = 32;
@@ -220,14 +220,11 @@ impl Cutter {
         };
         match decoded {
             Ok(decoded) => piece.add(decoded),
-            Err(Undecodable::Unreadable(message) | Undecodable::TooLarge(message)) => {
-                if is_alone {
-                    self.is_over = true;
-                    self.rest = Some((text, message));
-                } else {
-                    piece.add_broken(pointer, text, message);
-                }
+            Err(why) if is_alone => {
+                self.is_over = true;
+                self.rest = Some((text, why.into_message()));
             }
+            Err(why) => piece.add_broken(pointer, text, why.into_message()),
         }
         Ok(())
     }

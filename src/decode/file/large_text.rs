@@ -8,12 +8,13 @@ use tracing::warn;
 
 use crate::config;
 use crate::decode::documents::{self, Lines, NextDocument};
+use crate::decode::error_response::check_envelope;
 use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{ReadError, TextPosition};
-use crate::decode::{self, Decoded, check_envelope, reduce_to_version};
+use crate::decode::{self, Decoded, reduce_to_version};
 use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
-use crate::page::{Document, Mark, Undecodable};
+use crate::page::{Document, Mark};
 use crate::source::Source;
 
 /// This many bytes are read ahead to cut a piece. They are a whole piece and a part of the next
@@ -78,9 +79,7 @@ impl LargeText {
                         piece.add(decoded);
                         Step::Continues
                     }
-                    Err(Undecodable::TooLarge(message) | Undecodable::Unreadable(message)) => {
-                        Step::Broken(message)
-                    }
+                    Err(why) => Step::Broken(why.into_message()),
                 },
             );
         }
@@ -144,10 +143,9 @@ impl LargeText {
             envelope,
         } = opening;
         let is_told = source.items.version.is_some();
-        if let (true, Err(Undecodable::Unreadable(message))) =
-            (self.is_alone, check_envelope(source, &envelope))
-        {
-            return Ok(Step::Broken(message));
+        // items follow, or the document would be small
+        if let (true, Err(why)) = (self.is_alone, check_envelope(&source.http, &envelope, 1)) {
+            return Ok(Step::Broken(why.into_message()));
         }
         if envelope.get("version").is_none() && envelope.is_object() && !is_told {
             warn!(

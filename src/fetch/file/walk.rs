@@ -219,6 +219,7 @@ impl FileWalk {
             next,
             total_pages: None,
             total_items: None,
+            more_pages: None,
             url: self.url.clone(),
             fetched_at: Timestamp::now(),
             envelope,

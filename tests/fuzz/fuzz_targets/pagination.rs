@@ -154,7 +154,7 @@ fn check_body(pagination: &Pagination, position: &Position, body: &[u8], next: O
         unquoted.unwrap_or(text).trim().parse::<u64>().ok()
     };
     match pagination {
-        Pagination::Single | Pagination::File => assert_eq!(next, None),
+        Pagination::Single { .. } | Pagination::File => assert_eq!(next, None),
         Pagination::Link { stop, .. } | Pagination::Token { stop, .. } => {
             if members.all("links").len() > 1 {
                 return;
@@ -194,7 +194,7 @@ fn check_body(pagination: &Pagination, position: &Position, body: &[u8], next: O
                     let of = |size: u64| Some(number("total")?.div_ceil(size.max(1)));
                     size.and_then(of)
                 }
-                Stop::Empty | Stop::Status(_) => return,
+                Stop::Empty | Stop::Status(_) | Stop::Repeated => return,
             };
             if let Some(pages) = pages {
                 let is_last = position.number - first + 1 >= pages;
