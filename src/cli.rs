@@ -52,7 +52,8 @@ fn hide_user_in_argument(argument: &str) -> String {
 const EXIT_CODES: &str = "Exit codes:
   0  done: the end of the requested data was reached, and everything before it is stored
   1  unexpected error
-  2  wrong command line or configuration: correct it
+  2  wrong command line or configuration, or a feed with more pages than its source declares:
+     correct it
   3  database or publisher unreachable, the database lost commits that it had confirmed, or
      metrics not written: try again
   4  stopped before the end, progress is saved: try again, or see why a link or a redirect is
@@ -154,7 +155,7 @@ pub struct Run {
     /// Stop after this number of pages; the next run continues there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pages: Option<u64>,
-    /// Begin at the first page, even if the last run is unfinished
+    /// Begin at the first page, without an unfinished run or a stored link or token
     #[arg(long)]
     pub restart: bool,
     #[command(flatten)]
@@ -226,7 +227,7 @@ pub struct Status {
 pub struct Check {
     /// The sources to check; by default all configured ones
     pub source: Vec<String>,
-    /// Also connect to the database and fetch one page of each source; nothing is written
+    /// Also connect to the database and fetch the first pages of each source; nothing is written
     #[arg(long)]
     pub connect: bool,
 }

@@ -19,6 +19,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: Kind,
     message: String,
+    http_status: Option<u16>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -35,8 +36,14 @@ pub enum Kind {
     Misdeclared,
     /// The database or the publisher does not work at the moment. A later retry may succeed.
     Environment,
+    /// A body of the publisher began to arrive and did not arrive whole, in any attempt. A later
+    /// retry may succeed.
+    Interrupted,
     /// The run ended before the end of the feed. The pages that it fetched are committed.
     Truncated,
+    /// The run cannot get past a position, and is given up. The process begins another run at the
+    /// beginning of the feed.
+    GivenUp,
     /// A link leads to a URL that is not allowed, for its scheme, host or length. The link does
     /// not change by itself, so the next run meets it again. The pages before it are committed.
     LinkRefused,
@@ -62,8 +69,12 @@ impl Kind {
         match self {
             Kind::Unexpected => 1,
             Kind::Config | Kind::Misdeclared => 2,
-            Kind::Environment | Kind::Lost => 3,
-            Kind::Truncated | Kind::LinkRefused | Kind::HostRefused | Kind::RateLimited => 4,
+            Kind::Environment | Kind::Interrupted | Kind::Lost => 3,
+            Kind::Truncated
+            | Kind::GivenUp
+            | Kind::LinkRefused
+            | Kind::HostRefused
+            | Kind::RateLimited => 4,
             Kind::TooManyBad => 5,
             Kind::Lease => 6,
         }
@@ -80,7 +91,10 @@ impl Kind {
     /// Returns true if a run that lost its pages may be repeated at once after this error. Other
     /// errors would occur again, and some require a wait.
     pub(crate) fn can_repeat_at_once(self) -> bool {
-        matches!(self, Kind::Lease | Kind::Lost | Kind::Environment)
+        matches!(
+            self,
+            Kind::Lease | Kind::Lost | Kind::Environment | Kind::Interrupted
+        )
     }
 
     /// Returns true if the run has lost its lease, or the database has lost pages of the run.
@@ -101,7 +115,11 @@ impl Kind {
     pub(crate) fn is_limited_to_chain(self) -> bool {
         matches!(
             self,
-            Kind::Truncated | Kind::LinkRefused | Kind::HostRefused | Kind::Environment
+            Kind::Truncated
+                | Kind::LinkRefused
+                | Kind::HostRefused
+                | Kind::Environment
+                | Kind::Interrupted
         )
     }
 }
@@ -115,6 +133,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             message: message.into(),
+            http_status: None,
             source: None,
         }))
     }
@@ -151,6 +170,27 @@ impl Error {
         Self::new(self.kind(), message).with_source(self)
     }
 
+    /// Creates an error about a publisher that answered with an HTTP status in place of a page.
+    pub(crate) fn from_http_status(status: u16, message: impl Into<String>) -> Self {
+        let mut error = Self::new(Kind::from_status(status), message);
+        error.0.http_status = Some(status);
+        error
+    }
+
+    /// Returns the HTTP status that a publisher answered with in place of a page, if that is the
+    /// cause of this error.
+    pub(crate) fn http_status(&self) -> Option<u16> {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(cause) = next {
+            let status = cause.downcast_ref::<Self>().and_then(|it| it.0.http_status);
+            if status.is_some() {
+                return status;
+            }
+            next = cause.source();
+        }
+        None
+    }
+
     /// Returns the class of this error.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -160,7 +200,7 @@ impl Error {
     /// Returns true if the same call may succeed later although nobody changes anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        self.kind() == Kind::Environment
+        matches!(self.kind(), Kind::Environment | Kind::Interrupted)
     }
 
     /// Returns the exit code of a command that ends with this error.

@@ -167,6 +167,10 @@ pub enum Decision {
     MorePages,
     /// A complete walk of the feed saw less than half of what the complete walk before it saw.
     Shrunk,
+    /// A page that the publisher has refused for days was stepped over.
+    SteppedOver,
+    /// A run that could not get past a position was given up, and another one has begun.
+    BegunAnew,
 }
 
 impl Decision {
@@ -176,6 +180,8 @@ impl Decision {
         match self {
             Decision::MorePages => "more-pages",
             Decision::Shrunk => "shrunk",
+            Decision::SteppedOver => "stepped-over",
+            Decision::BegunAnew => "begun-anew",
         }
     }
 }

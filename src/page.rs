@@ -509,6 +509,8 @@ pub struct UnreadablePage {
     pub body: Bytes,
     /// The problem, as one clause that never quotes a value.
     pub message: String,
+    /// True if the publisher refuses the page, so that no body arrived.
+    pub is_refused: bool,
 }
 
 /// This many bytes are kept of a body that is too large. They are enough to see what it is.

@@ -343,6 +343,13 @@ impl Reject {
         Self::unreadable(Reason::UnreadablePage, body, String::new(), message)
     }
 
+    /// Creates the reject for a page that the publisher refuses. `place` is the place of the page
+    /// in the feed, because there is no body that could tell it from others.
+    #[must_use]
+    pub fn refused_page(place: String, message: String) -> Self {
+        Self::unreadable(Reason::RefusedPage, Bytes::new(), place, message)
+    }
+
     /// Creates the reject for a document that could not be read, although its page could be read.
     #[must_use]
     pub fn unreadable_document(body: Bytes, pointer: String, message: String) -> Self {
@@ -415,11 +422,13 @@ pub enum Reason {
     UnreadablePage,
     /// A document that the page names could not be fetched.
     MissingDocument,
+    /// The publisher refuses the page itself, and runs step over it.
+    RefusedPage,
 }
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Reason; 19] = [
+    pub const ALL: [Reason; 20] = [
         Reason::NotAnObject,
         Reason::MissingOcid,
         Reason::MissingId,
@@ -439,6 +448,7 @@ impl Reason {
         Reason::UnreadableDocument,
         Reason::UnreadablePage,
         Reason::MissingDocument,
+        Reason::RefusedPage,
     ];
 
     /// Returns the word that is stored in `ocds.quarantine.reason`.
@@ -464,6 +474,7 @@ impl Reason {
             Reason::UnreadableDocument => "unreadable-document",
             Reason::UnreadablePage => "unreadable-page",
             Reason::MissingDocument => "missing-document",
+            Reason::RefusedPage => "refused-page",
         }
     }
 

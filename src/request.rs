@@ -39,6 +39,18 @@ pub struct Requests {
     pub bytes: u64,
 }
 
+impl Requests {
+    /// Returns the requests that were sent after `earlier`, a smaller count of the same requests.
+    #[must_use]
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(earlier.requests),
+            retries: self.retries.saturating_sub(earlier.retries),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+        }
+    }
+}
+
 impl AddAssign for Requests {
     fn add_assign(&mut self, other: Self) {
         self.requests += other.requests;

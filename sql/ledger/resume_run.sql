@@ -7,4 +7,5 @@ set state = 'running', end_seen = false, epoch = run.epoch + 1, owner = $2,
     pages = null, verified_at = null
 from pg_stat_activity as activity
 where run.id = $1 and activity.pid = pg_backend_pid()
-returning run.id, run.epoch, run.taken_at, run.requests, run.retries, run.bytes, run.server
+returning run.id, run.epoch, run.taken_at, run.requests, run.retries, run.bytes, run.server,
+    run.refused_answer, run.refused_since, run.refused_days

@@ -2,6 +2,7 @@
 -- rejects.
 select
     run.source, run.id, run.kind, run.state, run.owner, run.started_at, run.ended_at, run.error,
+    run.refused_answer, run.refused_since, run.refused_days, stuck.page as stuck_at_page,
     totals.pages, totals.releases,
     stored.releases as stored, stored.newest, watermark.reached as watermark,
     refused.open as quarantined
@@ -13,6 +14,12 @@ cross join lateral (
     select count(*) as pages, coalesce(sum(page.releases), 0)::bigint as releases
     from ocds.page where page.run_id = run.id
 ) as totals
+cross join lateral (
+    -- The page that the run asks for first when it is resumed, if it is a chain without a name.
+    select coalesce(max(page.next_number), 1) as page
+    from ocds.page
+    where run.refused_answer is not null and page.run_id = run.id and page.chain = ''
+) as stuck
 cross join lateral (
     select count(*) as releases, max(stored.date) as newest
     from (

@@ -1,6 +1,6 @@
 //! `check`: tests whether the configuration works. It writes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -213,6 +213,7 @@ async fn fetch_first_pages(
         max_pages: Some(most),
         files: Vec::new(),
         previous: PreviousRun::default(),
+        refused: HashSet::new(),
     };
     let budget = PageBudget::new(1, usize::MAX);
     let events = fetch::pages(fetcher, start, budget, CancellationToken::new());

@@ -97,6 +97,9 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
             print_line(format_args!("  {} pages {what}", format_number(pages)));
         }
     }
+    for reason in &report.missing {
+        print_line(format_args!("  missing: {reason}"));
+    }
     print_line(format_args!(
         "  {} releases = {} inserted + {} updated + {} unchanged + {} folded + {} quarantined",
         format_number(counts.releases),
@@ -110,5 +113,20 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
         "  {:.0} releases/s",
         report.releases_per_second
     ));
+    let totals = &report.run_totals;
+    if totals.pages != report.pages {
+        print_line(format_args!(
+            "  the whole run: {} pages with {} releases, {} of them quarantined",
+            format_number(totals.pages),
+            format_number(totals.counts.releases),
+            format_number(totals.counts.quarantined)
+        ));
+    }
+    if let Some(before) = report.shrunk_from {
+        print_line(format_args!(
+            "  the complete run before it saw {} releases",
+            format_number(before)
+        ));
+    }
     Ok(())
 }

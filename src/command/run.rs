@@ -7,7 +7,6 @@ use crate::command::{find_source, job, load_config, run_stoppable};
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::Unfinished;
 use crate::pipeline::Job;
 
 pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
@@ -50,7 +49,7 @@ async fn run_source(
         let mut job = Job::incremental(source).limit_dates(source, from, until)?;
         job.max_pages = options.max_pages;
         if options.restart {
-            job.spec.unfinished = Unfinished::Restart;
+            job = job.begin_anew(source);
         }
         let options = &options.ingest;
         job::run_job(global, options, database, source, config, &job, stop).await

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::database::activity::{self, LockWait, Statement, Statements};
 use crate::error::Result;
-use crate::ledger::{self, SourceStatus};
+use crate::ledger::{self, SourceStatus, StuckPosition};
 
 pub(super) async fn status(global: &Global, options: cli::Status) -> Result<ExitCode> {
     let config = load_config(global)?;
@@ -75,10 +75,22 @@ fn print_sources(sources: &[SourceStatus]) {
         ]
     });
     print_table(header, &[4, 5, 8], rows);
-    for SourceStatus { source, error, .. } in sources {
-        if let Some(error) = error {
+    for status in sources {
+        let source = &status.source;
+        if let Some(error) = &status.error {
             print_line("");
             print_line(format_args!("{source}: {error}"));
+        }
+        if let Some(stuck) = &status.stuck {
+            let StuckPosition {
+                page,
+                answer,
+                since,
+                days,
+            } = stuck;
+            print_line(format_args!(
+                "{source}: stuck at page {page} since {since:.0}, on {days} days: {answer}"
+            ));
         }
     }
 }

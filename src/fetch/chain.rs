@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
+use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Delivery, Listing, fetch_items};
@@ -21,8 +23,9 @@ use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
 use crate::fetch::scope::Scope;
 use crate::fetch::{first_page, pagination};
-use crate::page::{Cursor, MorePages, Page, Position, UnchangedPage};
-use crate::source::{Pagination, Stop};
+use crate::metrics::{self, Decision};
+use crate::page::{Cursor, MorePages, Page, Position, UnchangedPage, UnreadablePage};
+use crate::source::{Http, Pagination, Stop};
 
 /// This many pages of the run may be fetched at once from one page of an index. While the last
 /// item of one is awaited, few requests are under way, and those for the next fill the gap.
@@ -36,6 +39,50 @@ pub(super) fn capped_window_error(scope: &Scope, most: u64) -> Error {
          and cannot be made shorter"
     );
     Error::new(Kind::Truncated, what)
+}
+
+/// Returns an unreadable page in place of the error, if the publisher has refused the page for days
+/// and runs step over it.
+fn step_over(
+    run: &RunState,
+    scope: &Scope,
+    position: &Position,
+    error: Error,
+) -> Result<PageAnswer> {
+    let fetcher = &run.fetcher;
+    let key = (scope.chain(), position.number);
+    if !run.refused.contains(&key) || !is_refusal(&error, &fetcher.source().http) {
+        return Err(error);
+    }
+    let source = &fetcher.source().name;
+    let page = fetcher.describe_page(scope, position.number);
+    metrics::count_decision(source, Decision::SteppedOver);
+    warn!(
+        source.name = %source,
+        page = position.number,
+        "the publisher has refused {page} for days, so the run steps over it: {}", error.chain()
+    );
+    let target = fetcher.addresses().page_target(scope, position)?;
+    Ok(Ok(Box::new(Fetched::Unreadable(UnreadablePage {
+        chain: scope.chain(),
+        position: position.clone(),
+        url: fetcher.target_policy().redact_url(&target.url),
+        fetched_at: Timestamp::now(),
+        body: Bytes::new(),
+        message: error.chain(),
+        is_refused: true,
+    }))))
+}
+
+/// Returns true if the publisher refuses the page and not, for the moment, the program: it answers
+/// with a client error that is neither about credentials nor about the rate of requests.
+pub(super) fn is_refusal(error: &Error, http: &Http) -> bool {
+    const TEMPORARY: [u16; 3] = [401, 408, 429];
+    error.http_status().is_some_and(|status| {
+        (400..500).contains(&status)
+            && !TEMPORARY.contains(&status)
+            && !http.retry_status.contains(&status)
+    })
 }
 
 type Arrived = (Position, Delivery, Permit);
@@ -202,7 +249,11 @@ impl ChainWalk {
                 Some(detail) => {
                     fetch_items(fetcher, detail, &scope, &position, listing, &run.fullest).await?
                 }
-                None => fetch_page(fetcher, &scope, &position, known).await?.into(),
+                None => {
+                    let answer = fetch_page(fetcher, &scope, &position, known).await;
+                    let answer = answer.or_else(|error| step_over(&run, &scope, &position, error));
+                    answer?.into()
+                }
             };
             if let Ok(fetched) = &delivery.answer {
                 permit.set_bytes(fetched.estimate_memory());
@@ -333,7 +384,7 @@ impl ChainWalk {
             return self.build_end_event();
         }
         let what = describe_fetch(self.fetcher(), &self.scope, position);
-        let error = Error::new(Kind::from_status(status), format!("status {status}"));
+        let error = Error::from_http_status(status, format!("status {status}"));
         let error = error.context(what);
         match status {
             404 | 410 => Event::Gone(error),

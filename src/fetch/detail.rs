@@ -153,6 +153,23 @@ pub(super) async fn fetch_items(
     delivery.map_err(|e| e.context(describe_fetch(fetcher, scope, position)))
 }
 
+/// Returns true if the publisher answers with a page of the index at a position.
+pub(super) async fn has_listing(
+    fetcher: &Fetcher,
+    detail: &Detail,
+    scope: &Scope,
+    position: &Position,
+) -> bool {
+    let request = StretchRequest {
+        fetcher,
+        detail,
+        scope,
+        position,
+    };
+    let answer = request.fetch_listing(position.cursor.clone()).await;
+    answer.is_ok_and(|listing| listing.is_ok())
+}
+
 #[derive(Clone, Copy)]
 struct StretchRequest<'a> {
     fetcher: &'a Fetcher,
@@ -362,11 +379,12 @@ impl StretchRequest<'_> {
         });
         let url = Some(&target.url);
         let answer = match answer.await {
-            Err(error) if error.kind() == Kind::HostRefused => {
+            // it concerns only the item unless it happens to several in a row
+            Err(error) if matches!(error.kind(), Kind::HostRefused | Kind::Interrupted) => {
                 let why = error.chain();
                 let broken = broken(url, true, None, why.clone());
                 return Ok(FetchedItem {
-                    refusal: Some((Kind::HostRefused, why)),
+                    refusal: Some((error.kind(), why)),
                     ..broken.into()
                 });
             }
@@ -439,8 +457,9 @@ fn pointer_to_item(fetcher: &Fetcher, item: &str) -> String {
 /// The statuses that concern only the item: it does not exist or cannot be served.
 const OWN_STATUSES: [u16; 5] = [400, 404, 406, 410, 422];
 
-/// The statuses that concern only the item if every attempt ends in one of them.
-const FINAL_STATUSES: [u16; 2] = [500, 502];
+/// The statuses that concern only the item if every attempt ends in one of them. Some publishers
+/// do not serve a document that they list, and answer 403.
+const FINAL_STATUSES: [u16; 3] = [403, 500, 502];
 
 /// The stored pointer to an item has at most this many characters, because it is part of a key.
 const MAX_POINTER_CHARACTERS: usize = 300;

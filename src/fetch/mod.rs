@@ -41,13 +41,14 @@ mod scope;
 mod traversal;
 mod window;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{Stream, stream};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
-use crate::page::{Cursor, Position};
+use crate::error::{Error, Result};
+use crate::page::{Chain, Cursor, Position};
 use crate::source::{Pagination, Source};
 
 pub use self::axis_index::fetch_axes;
@@ -77,6 +78,9 @@ pub struct Start {
     pub previous: PreviousRun,
     /// Files that the user named. If there are any, their pieces are the pages.
     pub files: Vec<Input>,
+    /// The pages that the publisher refuses, by chain and number. If it refuses one of them again,
+    /// the run steps over the page instead of failing.
+    pub refused: HashSet<(Chain, u64)>,
 }
 
 /// Returns the position of the first page of a file.
@@ -107,6 +111,38 @@ pub fn rewind(cursor: &Cursor) -> Cursor {
         Cursor::Detail { index, .. } => detail::first_stretch_cursor((**index).clone()),
         cursor => cursor.clone(),
     }
+}
+
+/// Returns true if the publisher answers with a page of the feed's beginning. `fetcher` is that of
+/// a source with one chain.
+pub async fn has_beginning(fetcher: &Fetcher) -> bool {
+    let first = pagination::first_position(&fetcher.source().page);
+    let scope = Scope::default();
+    match &fetcher.source().detail {
+        Some(detail) => detail::has_listing(fetcher, detail, &scope, &first).await,
+        None => {
+            let answer = page::fetch_page(fetcher, &scope, &first, None).await;
+            answer.is_ok_and(|answer| answer.is_ok_and(|it| matches!(*it, Fetched::Page(_))))
+        }
+    }
+}
+
+/// Returns true if only the page before a position leads to it, and it is not the beginning of the
+/// feed. The publisher may forget such a position.
+#[must_use]
+pub fn is_opaque(source: &Source, position: &Position) -> bool {
+    let is_known = matches!(
+        source.page,
+        Pagination::Link { .. } | Pagination::Token { .. }
+    );
+    is_known && rewind(&position.cursor) != first_page(source).cursor
+}
+
+/// Returns true if an error says that the publisher refuses the page that was requested, and will
+/// probably refuse it again.
+#[must_use]
+pub fn is_refusal(source: &Source, error: &Error) -> bool {
+    chain::is_refusal(error, &source.http)
 }
 
 /// Returns the position of the page with a number. Returns `None` if only the page before it

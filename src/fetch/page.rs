@@ -134,6 +134,7 @@ pub(super) fn read_or_substitute<T>(
             fetched_at,
             body,
             message,
+            is_refused: false,
         })))),
     }
 }

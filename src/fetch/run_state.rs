@@ -1,6 +1,7 @@
 //! The state that all chains of a run share: the budgets, what windows began with, and the
 //! pages of the previous run.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -11,6 +12,7 @@ use crate::fetch::guard::WindowBeginnings;
 use crate::fetch::page_budget::PageBudget;
 use crate::fetch::previous_run::{KnownPages, PreviousRun};
 use crate::metrics::{self, Decision};
+use crate::page::Chain;
 
 #[derive(Clone)]
 pub(super) struct RunState {
@@ -23,6 +25,8 @@ pub(super) struct RunState {
     pub(super) window_beginnings: Arc<WindowBeginnings>,
     /// The pages of the previous run, until a page has changed.
     pub(super) known: Arc<KnownPages>,
+    /// The pages that the publisher refuses and that the run steps over, by chain and number.
+    pub(super) refused: Arc<HashSet<(Chain, u64)>>,
     has_told_more_pages: Arc<AtomicBool>,
 }
 
@@ -35,6 +39,7 @@ impl RunState {
         max_pages: Option<u64>,
         fullest: usize,
         previous: PreviousRun,
+        refused: HashSet<(Chain, u64)>,
     ) -> Self {
         Self {
             fetcher,
@@ -43,6 +48,7 @@ impl RunState {
             fullest: Arc::new(AtomicUsize::new(fullest)),
             window_beginnings: Arc::default(),
             known: Arc::new(KnownPages::new(previous)),
+            refused: Arc::new(refused),
             has_told_more_pages: Arc::default(),
         }
     }

@@ -75,6 +75,7 @@ impl Traversal {
             max_pages,
             files,
             previous,
+            refused,
         } = start;
         let previous = match is_conditional(fetcher.source()) {
             true => previous,
@@ -82,7 +83,7 @@ impl Traversal {
         };
         Self {
             is_many: plan.is_many(),
-            run: RunState::new(fetcher, budget, max_pages, fullest, previous),
+            run: RunState::new(fetcher, budget, max_pages, fullest, previous, refused),
             plan,
             until,
             files: files.into_iter().map(|file| (file.axes(), file)).collect(),
@@ -203,14 +204,17 @@ impl Traversal {
         }
     }
 
-    /// Skips a chain that failed, or fails the run. If only chains of values that are new in an
+    /// Skips a chain that failed, or fails the run. Files that somebody named are all read. If only
+    /// chains of values that are new in an
     /// index are left, they are dropped instead, because the failures may concern only these.
     fn skip_or_fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
         let most = self.run.fetcher.limits().unreadable_in_a_row;
+        // somebody named the files, so one of them says nothing about the others
+        let is_named = !self.files.is_empty();
         let may_go_on = error.kind().is_limited_to_chain()
             && self.is_many
-            && (self.failed_in_a_row < most || self.plan.leave_new(scope));
+            && (is_named || self.failed_in_a_row < most || self.plan.leave_new(scope));
         match may_go_on {
             true => Ok(Event::Failed(error)),
             false => Err(error),
@@ -230,6 +234,8 @@ fn name_too_long(scope: &Scope) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use jiff::Timestamp;
 
     use super::*;
@@ -275,6 +281,7 @@ mod tests {
             max_pages: None,
             previous: PreviousRun::default(),
             files: Vec::new(),
+            refused: HashSet::new(),
         };
         let fetcher = Fetcher::new(&source, &config::Fetch::default()).unwrap();
         Traversal::new(Arc::new(fetcher), start, PageBudget::new(1, usize::MAX))
@@ -311,6 +318,7 @@ mod tests {
                 fetched_at,
                 body: bytes::Bytes::new(),
                 message: "not JSON".into(),
+                is_refused: false,
             }),
         };
         let permit = traversal.run.budget.acquire(0).await;

@@ -73,10 +73,13 @@ impl Failure {
     /// Makes a failure of a body that did not arrive as announced. It counts as a broken
     /// connection.
     pub(crate) fn from_interruption(interruption: Interruption) -> Self {
-        match interruption {
-            Interruption::Connection(error) => Self::from_connection(error),
-            other => Failure::Connection(Error::environment(other.to_string())),
-        }
+        let error = match interruption {
+            Interruption::Connection(error) => {
+                Error::new(Kind::Interrupted, "read the body").with_source(error.without_url())
+            }
+            other => Error::new(Kind::Interrupted, other.to_string()),
+        };
+        Failure::Connection(error)
     }
 
     pub(super) fn is_unauthorized(&self) -> bool {
@@ -140,9 +143,17 @@ impl Failure {
             Failure::Final(error) => Err(error),
             Failure::Connection(error) if attempts == 1 => Err(error),
             Failure::Connection(error) => Err(error.context(after("no page".into()))),
-            Failure::Status { status, .. } => {
+            Failure::Status {
+                status,
+                is_for_token: true,
+                ..
+            } => {
                 let kind = Kind::from_status(status.as_u16());
                 Err(Error::new(kind, after(self.to_string())))
+            }
+            Failure::Status { status, .. } => {
+                let message = after(self.to_string());
+                Err(Error::from_http_status(status.as_u16(), message))
             }
         }
     }

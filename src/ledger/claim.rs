@@ -70,6 +70,20 @@ pub struct Resume {
     /// The number of pages that come after a gap in their chain. They are removed from the run
     /// and fetched again, but the releases that they stored remain.
     pub dropped: u64,
+    /// The position that earlier processes of the run could not get past.
+    pub refusal: Option<Refusal>,
+}
+
+/// The same answer of a publisher to the first request of several processes of a run. The request
+/// was for the same position, because a process that stores a page ends the count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The answer, such as `status 403`.
+    pub answer: String,
+    /// The time of the first of these answers.
+    pub since: Timestamp,
+    /// The number of days, in UTC, on which the answer came.
+    pub days: i32,
 }
 
 /// A chain of an unfinished run, and the position from which the chain continues.
@@ -285,8 +299,11 @@ impl ClaimAttempts<'_> {
         let Some(run_id) = run_id else {
             return Ok((start_run(transaction, self.spec, holder).await?, None));
         };
-        let mut acquired = resume_run(transaction, run_id, holder).await?;
-        let resume = prepare_resume(transaction, run_id, self.spec).await?;
+        let (mut acquired, refusal) = resume_run(transaction, run_id, holder).await?;
+        let resume = Resume {
+            refusal,
+            ..prepare_resume(transaction, run_id, self.spec).await?
+        };
         let (pages, first) = (&mut acquired.pages, self.spec.first_page);
         for resumed in &resume.chains {
             pages.insert_range(&resumed.chain, first, resumed.after);
@@ -486,7 +503,7 @@ async fn resume_run(
     transaction: &Transaction<'_>,
     run_id: i64,
     holder: HolderParameters<'_>,
-) -> Result<HeldRun, tokio_postgres::Error> {
+) -> Result<(HeldRun, Option<Refusal>), tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/resume_run.sql");
     let [is_pooled, heartbeat] = holder;
     let parameters = [
@@ -495,7 +512,16 @@ async fn resume_run(
         is_pooled,
         heartbeat,
     ];
-    read_held_run(&transaction.query_typed(sql, &parameters).await?[0])
+    let row = &transaction.query_typed(sql, &parameters).await?[0];
+    let refusal = match row.try_get("refused_answer")? {
+        Some(answer) => Some(Refusal {
+            answer,
+            since: row.try_get("refused_since")?,
+            days: row.try_get("refused_days")?,
+        }),
+        None => None,
+    };
+    Ok((read_held_run(row)?, refusal))
 }
 
 /// A run whose lease is held.
@@ -570,7 +596,11 @@ async fn prepare_resume(
         (&last as _, Type::INT8_ARRAY),
     ];
     let dropped = transaction.execute_typed(sql, &parameters).await?;
-    Ok(Resume { chains, dropped })
+    Ok(Resume {
+        chains,
+        dropped,
+        refusal: None,
+    })
 }
 
 /// Keeps the chains that need not be walked again from their first page. If the run must walk its

@@ -4,11 +4,10 @@ use std::ops::AddAssign;
 
 use serde::Serialize;
 use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::Result;
-use crate::ledger::Lease;
 use crate::request::Requests;
 
 /// The numbers of releases by outcome. `releases` is the sum of the other five numbers.
@@ -40,6 +39,23 @@ impl Counts {
             ("folded", self.folded),
             ("quarantined", self.quarantined),
         ]
+    }
+
+    /// Returns the counts of what was added after `earlier`. A database that has lost pages may
+    /// have fewer releases than before; then the difference is 0.
+    #[must_use]
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        let added = |now: i64, earlier: i64| (now - earlier).max(0);
+        let mut counts = Self {
+            releases: 0,
+            inserted: added(self.inserted, earlier.inserted),
+            updated: added(self.updated, earlier.updated),
+            unchanged: added(self.unchanged, earlier.unchanged),
+            folded: added(self.folded, earlier.folded),
+            quarantined: added(self.quarantined, earlier.quarantined),
+        };
+        counts.releases = counts.outcomes().iter().map(|(_, count)| count).sum();
+        counts
     }
 
     /// Reads the counters from the columns with the same names.
@@ -94,6 +110,19 @@ pub struct Totals {
     pub requests: Requests,
 }
 
+impl Totals {
+    /// Returns what was added after `earlier`.
+    #[must_use]
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            pages: (self.pages - earlier.pages).max(0),
+            counts: self.counts.since(earlier.counts),
+            fullest: self.fullest,
+            requests: self.requests.since(earlier.requests),
+        }
+    }
+}
+
 /// Adds up the durable pages of a run.
 pub async fn read_totals(database: &Database, run_id: i64) -> Result<Totals> {
     let sql = include_str!("../../sql/ledger/run_totals.sql");
@@ -107,28 +136,6 @@ pub async fn read_totals(database: &Database, run_id: i64) -> Result<Totals> {
         fullest: row.try_get("fullest")?,
         requests: read_requests(row)?,
     })
-}
-
-/// Returns the number of releases that the previous complete walk of a feed saw. Returns `None` if
-/// there was no such walk, or if its pages are not kept.
-pub async fn read_previous_walk(
-    database: &Database,
-    source: &str,
-    lease: &Lease,
-    scope: &str,
-) -> Result<Option<i64>> {
-    let sql = include_str!("../../sql/ledger/previous_walk_releases.sql");
-    let scope = format!("{scope} ");
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
-        (&source, Type::TEXT),
-        (&lease.run_id, Type::INT8),
-        (&scope, Type::TEXT),
-    ];
-    let rows = database.query(sql, &parameters).await?;
-    match rows.first() {
-        Some(row) => Ok(row.try_get("releases")?),
-        None => Ok(None),
-    }
 }
 
 pub(super) fn read_requests(row: &Row) -> Result<Requests, tokio_postgres::Error> {

@@ -48,6 +48,12 @@ pub struct End {
     /// True if the run reached the end of its feed or range, even if some pages could not be
     /// read. If true, the next run starts anew. If false, the next run resumes this one.
     pub end_seen: bool,
+    /// True if the run is given up before its end, because it cannot get past a position. The
+    /// next run starts anew.
+    pub is_given_up: bool,
+    /// The publisher's answer to the first request of this process, if the run is a resumed one
+    /// and could not get past it.
+    pub refused: Option<String>,
     /// The error that ended the run.
     pub error: Option<String>,
 }
@@ -237,6 +243,8 @@ impl Holder {
         let end = End {
             verdict: Verdict::Truncated,
             end_seen: false,
+            is_given_up: false,
+            refused: None,
             error: Some(error.chain()),
         };
         let mut connection = self.connect().await?;
@@ -260,14 +268,16 @@ impl Holder {
     ) -> Result<()> {
         let total = self.total_requests(requests);
         let sql = include_str!("../../sql/ledger/end_run.sql");
-        let values: [(&(dyn ToSql + Sync), Type); 7] = [
+        let values: [(&(dyn ToSql + Sync), Type); 9] = [
             (&end.verdict.as_str(), Type::TEXT),
-            (&end.end_seen, Type::BOOL),
+            (&(end.end_seen || end.is_given_up), Type::BOOL),
             (&end.error, Type::TEXT),
             (&total[0], Type::INT8),
             (&total[1], Type::INT8),
             (&total[2], Type::INT8),
             (&pages, Type::INT8),
+            (&end.refused, Type::TEXT),
+            (&end.is_given_up, Type::BOOL),
         ];
         self.execute(transaction, sql, &values).await
     }

@@ -13,6 +13,7 @@
 mod begin_transaction;
 mod claim;
 mod counts;
+mod earlier_runs;
 mod holder;
 mod page_set;
 pub mod quarantine;
@@ -24,14 +25,19 @@ mod verify;
 mod watermark;
 
 pub(crate) use self::claim::signed;
-pub use self::claim::{Claim, Lease, Resume, ResumedChain, claim, find_page_cursor};
-pub use self::counts::{Counts, Totals, read_previous_walk, read_totals};
+pub use self::claim::{Claim, Lease, Refusal, Resume, ResumedChain, claim, find_page_cursor};
+pub use self::counts::{Counts, Totals, read_totals};
+pub use self::earlier_runs::{
+    GivenUpRuns, read_given_up_runs, read_previous_walk, read_refused_pages,
+};
 pub use self::holder::{End, Holder, RunUpdate, Verdict};
 pub use self::page_set::PageSet;
 pub use self::remembered_pages::read_remembered_pages;
 pub use self::request_log::log_requests;
 pub use self::run::{RunKind, RunSpec, Unfinished};
-pub use self::status::{SourceCounts, SourceStatus, read_source_counts, read_status};
+pub use self::status::{
+    SourceCounts, SourceStatus, StuckPosition, read_source_counts, read_status,
+};
 pub use self::watermark::{
     Watermark, WatermarkMove, read_walked_axes, read_watermark, save_run_window,
 };

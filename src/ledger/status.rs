@@ -26,6 +26,8 @@ pub struct SourceStatus {
     pub ended_at: Option<Timestamp>,
     /// The error that ended the last run, if there was one.
     pub error: Option<String>,
+    /// The position that the last run cannot get past.
+    pub stuck: Option<StuckPosition>,
     /// The number of durable pages of the last run.
     pub pages: i64,
     /// The number of releases on the durable pages of the last run.
@@ -38,6 +40,33 @@ pub struct SourceStatus {
     pub watermark: Option<Timestamp>,
     /// The number of unresolved rejects of the source.
     pub quarantined: i64,
+}
+
+/// A position at which a publisher gives the same answer again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StuckPosition {
+    /// The number of the page.
+    pub page: i64,
+    /// The publisher's answer.
+    pub answer: String,
+    /// The time of the first of these answers to the first request of a process.
+    pub since: Timestamp,
+    /// The number of days on which the answer came.
+    pub days: i32,
+}
+
+fn read_stuck_position(
+    row: &tokio_postgres::Row,
+) -> Result<Option<StuckPosition>, tokio_postgres::Error> {
+    let Some(answer) = row.try_get("refused_answer")? else {
+        return Ok(None);
+    };
+    Ok(Some(StuckPosition {
+        page: row.try_get("stuck_at_page")?,
+        answer,
+        since: row.try_get("refused_since")?,
+        days: row.try_get("refused_days")?,
+    }))
 }
 
 /// Reads the state of each source that has ever run, ordered by name.
@@ -54,6 +83,7 @@ pub async fn read_status(database: &Database) -> Result<Vec<SourceStatus>> {
             started_at: row.try_get("started_at")?,
             ended_at: row.try_get("ended_at")?,
             error: row.try_get("error")?,
+            stuck: read_stuck_position(row)?,
             pages: row.try_get("pages")?,
             releases: row.try_get("releases")?,
             stored: row.try_get("stored")?,

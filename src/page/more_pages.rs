@@ -194,6 +194,7 @@ const PAGE_COUNTS: [&str; 7] = [
     "lastpage",
 ];
 
+/// DataTables' `recordsTotal` is not one of them, because it counts what a filter hides too.
 const ITEM_COUNTS: [&str; 14] = [
     "total",
     "totalcount",
@@ -206,7 +207,7 @@ const ITEM_COUNTS: [&str; 14] = [
     "count",
     "itemcount",
     "recordcount",
-    "recordstotal",
+    "recordsfiltered",
     "resultcount",
     "numfound",
 ];

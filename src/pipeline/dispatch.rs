@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
@@ -31,6 +31,8 @@ use crate::pipeline::{Coverage, Progress, ReadPage, Run};
 use crate::sink::Sink;
 
 pub(super) struct Dispatch {
+    /// The name of the source.
+    source: String,
     unfinished: UnfinishedCommits,
     /// True if the next run continues at the newest page.
     is_change_feed: bool,
@@ -54,6 +56,9 @@ pub(super) struct Dispatch {
 /// enough to see what is wrong. A page with no more rejects than this is always stored.
 const KEPT_REJECTS: usize = 1_000;
 
+/// At most this many reasons are kept for the report. The log has all of them.
+const MAX_REASONS: usize = 100;
+
 /// An event that no worker has taken yet, and the keys that it writes.
 struct WaitingEvent {
     event: Event<ReadPage>,
@@ -73,6 +78,8 @@ pub(super) struct DispatchResult {
     /// The number of releases that the complete walk before this one saw, if this one saw far
     /// fewer.
     pub(super) shrunk_from: Option<i64>,
+    /// The reasons why pages and chains are missing, at most [`MAX_REASONS`] of them.
+    pub(super) reasons: Vec<String>,
     /// The error of the first chain that failed.
     failure: Option<Error>,
     /// True if an error ended the whole run, and not only one chain.
@@ -88,6 +95,15 @@ pub(super) enum RunEnd {
     LastPage(u64),
 }
 
+/// What is known of a run that ends and may be stuck.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stuck {
+    /// True if the run is not resumed.
+    pub(super) is_given_up: bool,
+    /// The publisher's answer to the first request.
+    pub(super) refused: Option<String>,
+}
+
 impl Dispatch {
     pub(super) fn new(
         run: &Run<'_>,
@@ -97,6 +113,7 @@ impl Dispatch {
         committed: Arc<CommittedPages>,
     ) -> Self {
         Self {
+            source: run.source.name.clone(),
             unfinished: UnfinishedCommits::new(
                 Frontier::new(coverage.plan.count_chains_by_start()),
                 coverage.dates.map(|stretch| stretch.to),
@@ -263,6 +280,14 @@ impl Dispatch {
 
     fn quarantine_page(&mut self, page: UnreadablePage, permit: Permit) {
         self.done.unreadable += 1;
+        let (number, why) = (page.position.number, &page.message);
+        let part = match page.chain.as_str() {
+            "" => String::new(),
+            chain => format!(" of {chain}"),
+        };
+        let reason = format!("page {number}{part} is in the quarantine: {why}");
+        warn!(source.name = %self.source, page = number, "{reason}");
+        self.done.note_reason(reason);
         let sequence = self.unfinished.begin(CommittingPage {
             permits: vec![permit],
             ..CommittingPage::default()
@@ -290,6 +315,7 @@ impl Dispatch {
 
     fn note_failure(&mut self, error: Error) {
         tracing::error!("{}", error.chain());
+        self.done.note_reason(error.chain());
         self.done.failed += 1;
         self.done.failure.get_or_insert(error);
     }
@@ -386,6 +412,13 @@ fn has_many_rejects(page: &ReadPage) -> bool {
 }
 
 impl DispatchResult {
+    /// Keeps the reason why a page or chain is missing, for the report.
+    fn note_reason(&mut self, reason: String) {
+        if self.reasons.len() < MAX_REASONS {
+            self.reasons.push(reason);
+        }
+    }
+
     /// Returns the result of a run that did not begin because of this error.
     pub(super) fn from_error(error: Error) -> Self {
         Self {
@@ -420,23 +453,30 @@ impl DispatchResult {
         Some(Error::new(Kind::Truncated, message))
     }
 
+    /// Returns true if the process has read no page.
+    pub(super) fn has_read_nothing(&self) -> bool {
+        self.pages == 0 && self.unreadable == 0
+    }
+
+    /// Returns true if the process made no page durable and ended at pages, chains or links that
+    /// failed.
+    pub(super) fn has_only_failed(&self) -> bool {
+        let has_failed = self.unreadable > 0
+            || (self.failed > 0 && !self.is_cut_short)
+            || self.has_failed_by(Kind::LinkRefused);
+        has_failed && self.pages == 0
+    }
+
+    fn has_failed_by(&self, kind: Kind) -> bool {
+        self.error.as_ref().is_some_and(|it| it.kind() == kind)
+    }
+
     /// Returns the end that the ledger records. A run that stopped before the end of the feed is
     /// recorded as truncated, even if no more was requested of this process.
     ///
-    /// If a resumed run makes no new page durable, it has met the same unreadable page, failing
-    /// window or forbidden link again. It then counts as ended, so that the next run begins anew
-    /// and sees new releases before that point. So a forbidden link is tried twice, because the
-    /// host may have been allowed meanwhile. A redirect or a DNS answer to a forbidden host may
-    /// be different the next time, so every later run tries it again.
-    ///
     /// A run that is misdeclared has seen the end that its declaration leads to. It counts as
-    /// ended too, because a resumed run would find all its chains complete.
-    pub(super) fn decide_end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
-        let has_failed_by = |kind| self.error.as_ref().is_some_and(|it| it.kind() == kind);
-        let met_the_same = self.unreadable > 0
-            || (self.failed > 0 && !self.is_cut_short)
-            || has_failed_by(Kind::LinkRefused);
-        let is_stuck = is_resumed && met_the_same && self.pages == 0;
+    /// ended, because a resumed run would find all its chains complete.
+    pub(super) fn decide_end(&self, last_page: Option<u64>, stuck: Stuck) -> End {
         let is_whole = match self.reached {
             Some(RunEnd::Feed) => true,
             Some(RunEnd::LastPage(number)) => last_page.is_some_and(|last| number >= last),
@@ -448,7 +488,9 @@ impl DispatchResult {
                 None if is_whole => Verdict::Complete,
                 None => Verdict::Truncated,
             },
-            end_seen: is_whole || is_stuck || has_failed_by(Kind::Misdeclared),
+            end_seen: is_whole || self.has_failed_by(Kind::Misdeclared),
+            is_given_up: stuck.is_given_up,
+            refused: stuck.refused,
             error: self.error.as_ref().map(Error::chain),
         }
     }

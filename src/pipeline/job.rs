@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::fetch::{self, Input, Scope};
-use crate::ledger::{self, RunKind, RunSpec};
+use crate::ledger::{self, RunKind, RunSpec, Unfinished};
 use crate::page::{Chain, Position};
 use crate::source::{Moment, Source};
 
@@ -177,6 +177,16 @@ impl Job {
             store_from: from_page,
             ..Self::incremental(source)
         })
+    }
+
+    /// Returns the same job, which leaves unfinished runs and stored links and tokens alone.
+    #[must_use]
+    pub fn begin_anew(mut self, source: &Source) -> Self {
+        self.spec.unfinished = Unfinished::Restart;
+        if fetch::is_opaque(source, &self.first) {
+            self.first = fetch::first_page(source);
+        }
+        self
     }
 
     /// Returns the total size of the files in bytes, if all sizes are known.

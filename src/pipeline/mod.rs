@@ -21,10 +21,12 @@ mod replay;
 mod report;
 mod secret_warning;
 mod shrunk;
+mod stuck;
 mod under_lease;
 mod unfinished_commits;
 mod unfinished_windows;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::committed::CommittedPages;
-use self::dispatch::{Dispatch, DispatchResult, RunEnd};
+use self::dispatch::{Dispatch, DispatchResult, RunEnd, Stuck};
 use self::heartbeat::{Heartbeat, RunPosition};
 pub use self::job::Job;
 use self::job::JobDates;
@@ -45,6 +47,7 @@ pub use self::purge::{PurgeReport, purge};
 pub use self::replay::{ReplayReport, replay};
 pub use self::report::{Outcome, Report};
 use self::secret_warning::SecretWarning;
+use self::stuck::RunStart;
 pub use self::under_lease::under_lease;
 use crate::config::Config;
 use crate::database::Database;
@@ -56,7 +59,7 @@ use crate::fetch::{
 };
 use crate::ledger::{self, Claim, End, Lease, Resume, Totals, Unfinished, Verdict, Watermark};
 use crate::metrics;
-use crate::page::{Page, PageRecord};
+use crate::page::{Chain, Page, PageRecord};
 use crate::release::RELEASE_BYTES;
 use crate::request::{Request, Requests};
 use crate::retry::Retry;
@@ -87,7 +90,7 @@ pub async fn run(
 ) -> Result<Outcome> {
     let began = Instant::now();
     let mut job = job.clone();
-    let mut first_pages = None;
+    let mut before_process: Option<(i64, Totals)> = None;
     let mut last: Option<Outcome> = None;
     let mut losses = 0;
     loop {
@@ -108,8 +111,12 @@ pub async fn run(
             }
         };
         // the pages that an earlier pass has fetched and the database still has
-        let first = *first_pages.get_or_insert(begun.before.pages);
-        let fetched = u64::try_from(begun.before.pages - first).unwrap_or_default();
+        let run_id = begun.claim.lease.run_id;
+        let (_, first) = *before_process.insert(match before_process {
+            Some((id, first)) if id == run_id => (id, first),
+            _ => (run_id, begun.before),
+        });
+        let fetched = u64::try_from(begun.before.pages - first.pages).unwrap_or_default();
         let rest = job.without_pages(fetched);
         let run = Run {
             source,
@@ -121,13 +128,24 @@ pub async fn run(
             progress: Arc::clone(progress),
             began,
             before: begun.before,
+            before_process: first,
             rules: reading_rules::digest(source, config).into(),
         };
         let outcome = Box::pin(run.finish(begun.claim, begun.requests, stop)).await;
-        let Some(error) = outcome.error.as_ref().filter(|e| e.kind() == Kind::Lost) else {
+        let Some(error) = &outcome.error else {
             return Ok(outcome);
         };
-        if losses == MAX_LOSSES || !job.can_be_repeated() || stop.is_cancelled() {
+        if error.kind() == Kind::GivenUp && !stop.is_cancelled() {
+            Run::tell_begun_anew(&source.name, error);
+            job = job.begin_anew(source);
+            last = Some(outcome);
+            continue;
+        }
+        if error.kind() != Kind::Lost
+            || losses == MAX_LOSSES
+            || !job.can_be_repeated()
+            || stop.is_cancelled()
+        {
             return Ok(outcome);
         }
         warn!(source.name = %source.name, run.id = outcome.report.run_id, "{}: fetching what is missing", error.chain());
@@ -214,8 +232,10 @@ struct Run<'a> {
     sink: Arc<Sink>,
     progress: Arc<Progress>,
     began: Instant,
-    /// Counts what earlier processes of the run made durable.
+    /// Counts what earlier processes, and earlier passes of this one, made durable for the run.
     before: Totals,
+    /// Counts what earlier processes made durable for the run.
+    before_process: Totals,
     /// A digest of all settings and rules that decide which rows a page becomes.
     rules: Arc<str>,
 }
@@ -227,6 +247,10 @@ struct Coverage {
     dates: Option<TimeRange>,
     until: Option<u64>,
     previous: PreviousRun,
+    /// The pages that the run steps over if the publisher refuses them.
+    refused: HashSet<(Chain, u64)>,
+    /// True if the first request has a stored link or token.
+    is_opaque: bool,
 }
 
 #[derive(Debug)]
@@ -274,8 +298,13 @@ impl Run<'_> {
         let coverage = over
             .run_until_cancelled(self.decide_coverage(&lease, resume))
             .await;
+        let mut run_start = RunStart {
+            is_resumed,
+            is_opaque: false,
+        };
         let mut dispatched = match coverage {
             Some(Ok(coverage)) => {
+                run_start.is_opaque = coverage.is_opaque;
                 from.send_replace(coverage.dates.map(|dates| dates.from));
                 self.progress
                     .expect(coverage.plan.count_chains_by_start().values().sum());
@@ -301,7 +330,14 @@ impl Run<'_> {
                 Err(error) => dispatched.error = Some(error),
             }
         }
-        let mut end = dispatched.decide_end(self.job.spec.to_page, is_resumed);
+        let stuck = match self.assess(&mut dispatched, run_start).await {
+            Ok(stuck) => stuck,
+            Err(error) => {
+                warn!(source.name = %self.source.name, error = %error.chain(), "could not find out whether the run is stuck");
+                Stuck::default()
+            }
+        };
+        let mut end = dispatched.decide_end(self.job.spec.to_page, stuck);
         let mut is_lost = false;
         if let Err(error) = self.end(heartbeat, &end).await {
             is_lost = error.kind() == Kind::Lost;
@@ -373,6 +409,10 @@ impl Run<'_> {
     /// Decides what the run covers: its dates, all values of its axes, and the pages at which an
     /// unfinished run continues.
     async fn decide_coverage(&self, lease: &Lease, resume: Option<Resume>) -> Result<Coverage> {
+        if let Some(error) = self.check_stuck(resume.as_ref()).await? {
+            return Err(error);
+        }
+        let refused = self.find_refused_pages(resume.as_ref()).await?;
         let scope = self.source.scope();
         let watermark = match self.job.moves_watermark() {
             true => {
@@ -387,6 +427,7 @@ impl Run<'_> {
         };
         let mut first = self.job.first.clone();
         if self.source.page.is_change_feed()
+            && self.job.spec.unfinished != Unfinished::Restart
             && let Some(cursor) = watermark.and_then(|watermark| watermark.cursor)
         {
             first.cursor = fetch::rewind(&cursor);
@@ -397,6 +438,10 @@ impl Run<'_> {
         };
         let new = self.new_axes(lease, &scope, &axes).await?;
         let previous = self.read_previous_run(lease, resume.as_ref()).await?;
+        let next = resume.iter().flat_map(|resume| &resume.chains);
+        let mut next = next.filter_map(|resumed| resumed.next.as_ref());
+        let is_opaque = next.any(|position| fetch::is_opaque(self.source, position))
+            || fetch::is_opaque(self.source, &first);
         let begun = resume.into_iter().flat_map(|resume| resume.chains);
         let begun = begun.map(|resumed| (resumed.chain, resumed.next, resumed.items));
         let begun = BegunChains::new(begun);
@@ -407,6 +452,8 @@ impl Run<'_> {
             dates,
             until: self.job.spec.to_page,
             previous,
+            refused,
+            is_opaque,
         })
     }
 
@@ -493,6 +540,7 @@ impl Run<'_> {
             max_pages: self.job.max_pages,
             files: self.job.files.clone(),
             previous: coverage.previous,
+            refused: coverage.refused,
         };
         let budget = PageBudget::new(self.max_pages_ahead(), self.config.fetch.ahead_bytes);
         let store_from = self.job.store_from;

@@ -19,8 +19,7 @@ pub struct Outcome {
     pub error: Option<Error>,
 }
 
-/// The numbers of a run. They cover the whole run, over all processes that resumed it. Only the
-/// times are those of this process.
+/// The numbers of what this process has done for a run, and the totals of the run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The source's name.
@@ -34,26 +33,43 @@ pub struct Report {
     pub verdict: Verdict,
     /// The last page that was durable before this process continued the run.
     pub resumed_from: Option<u64>,
-    /// The number of durable pages.
+    /// The number of pages that this process made durable.
     pub pages: i64,
     /// The number of pages that this process did not fetch, because they have not changed since
     /// the previous run.
     pub unchanged_pages: u64,
     /// The number of pages that this process could not read.
     pub unreadable_pages: u64,
+    /// The reasons why pages, files or chains are missing, as clauses. There are at most 100.
+    pub missing: Vec<String>,
     /// The number of releases that the previous complete walk of the feed saw, if this complete
     /// walk saw less than half of them.
     pub shrunk_from: Option<i64>,
+    /// The requests of this process to the publisher.
+    #[serde(flatten)]
+    pub requests: Requests,
+    /// The counts of the releases on these pages by outcome.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// The totals over all processes of the run.
+    pub run_totals: RunTotals,
+    /// The time that this process ran, in seconds.
+    pub duration_seconds: f64,
+    /// The number of releases that this process made durable per second.
+    pub releases_per_second: f64,
+}
+
+/// The totals over all processes of a run.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RunTotals {
+    /// The number of durable pages.
+    pub pages: i64,
     /// The requests to the publisher.
     #[serde(flatten)]
     pub requests: Requests,
     /// The counts of releases by outcome.
     #[serde(flatten)]
     pub counts: Counts,
-    /// The time that this process ran, in seconds.
-    pub duration_seconds: f64,
-    /// The number of releases that this process made durable per second.
-    pub releases_per_second: f64,
 }
 
 impl Report {
@@ -69,6 +85,7 @@ impl Report {
         dispatched: &DispatchResult,
         verdict: Verdict,
     ) -> Self {
+        let here = totals.since(run.before_process);
         let duration_seconds = run.began.elapsed().as_secs_f64();
         Self {
             source: run.source.name.clone(),
@@ -76,12 +93,18 @@ impl Report {
             kind: run.job.spec.kind.as_str(),
             verdict,
             resumed_from,
-            pages: totals.pages,
+            pages: here.pages,
             unchanged_pages: dispatched.unchanged,
             unreadable_pages: dispatched.unreadable,
+            missing: dispatched.reasons.clone(),
             shrunk_from: dispatched.shrunk_from,
-            requests: totals.requests,
-            counts: totals.counts,
+            requests: here.requests,
+            counts: here.counts,
+            run_totals: RunTotals {
+                pages: totals.pages,
+                requests: totals.requests,
+                counts: totals.counts,
+            },
             duration_seconds,
             releases_per_second: dispatched.counts.releases as f64 / duration_seconds,
         }

@@ -33,6 +33,8 @@ where
             .as_ref()
             .map_or_else(choose_verdict, |_| Verdict::Complete),
         end_seen: true,
+        is_given_up: false,
+        refused: None,
         error: worked.as_ref().err().map(Error::chain),
     };
     match write_end(&mut holder, &end, &RunUpdate::default(), config).await {

@@ -198,7 +198,10 @@ impl Sink {
     ///
     /// As [`Sink::commit`].
     pub async fn quarantine_page(&self, lease: &Lease, page: &UnreadablePage) -> Result<()> {
-        let reject = Reject::unreadable_page(page.body.clone(), page.message.clone());
+        let reject = match page.is_refused {
+            true => Reject::refused_page(page.position.cursor.to_string(), page.message.clone()),
+            false => Reject::unreadable_page(page.body.clone(), page.message.clone()),
+        };
         let served = self.describe_page(lease, (&page.chain, &page.position), page.fetched_at);
         self.quarantine_unstored(lease, &served, &page.url, &[reject])
             .await

@@ -834,10 +834,10 @@ impl ProgramOutput {
         lines.remove(0)
     }
 
-    /// Returns the counters of the single report.
+    /// Returns the counters of the single report, over all processes of the run.
     #[track_caller]
     pub(crate) fn counts(&self) -> Counts {
-        Counts::from_report(&self.report())
+        Counts::from_report(&self.report()["run_totals"])
     }
 }
 

@@ -115,8 +115,10 @@ fn job_action(kind: Kind) -> &'static str {
     match kind {
         Kind::Unexpected
         | Kind::Environment
+        | Kind::Interrupted
         | Kind::Lost
         | Kind::Truncated
+        | Kind::GivenUp
         | Kind::LinkRefused
         | Kind::HostRefused
         | Kind::RateLimited => "Count",

@@ -61,6 +61,7 @@ mod signals;
 mod sink;
 mod slow;
 mod statuses;
+mod stuck;
 mod tls;
 mod userinfo;
 mod windows;

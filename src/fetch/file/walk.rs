@@ -204,6 +204,7 @@ impl FileWalk {
                     fetched_at: Timestamp::now(),
                     body,
                     message,
+                    is_refused: false,
                 }))
             }
             Some(NextPiece::End) | None => None,
