@@ -275,6 +275,10 @@ pub enum QuarantineCommand {
         /// Only rejects with this reason, such as missing-ocid or refused
         #[arg(long)]
         reason: Option<String>,
+        /// List instead what was passed over, because it was never a release: side files of
+        /// archives, versioned releases, documents that do not exist
+        #[arg(long)]
+        passed_over: bool,
         /// The largest number of rejects to list
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: u32,

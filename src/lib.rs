@@ -23,12 +23,12 @@
 //! 1. Nothing is lost. Every release of a durable page is in `ocds.release`, in
 //!    `ocds.compiled_release` if it is a compiled one, or byte for byte in `ocds.quarantine`.
 //!    There, secrets of ours are replaced, and bytes that the server refuses are missing; the
-//!    row says so.
+//!    row says so. What was never a release, such as a side file of an archive, is counted.
 //! 2. Nothing is duplicated. There is one row for each source, ocid and release id, and one
 //!    compiled release for each source and ocid.
 //! 3. Nothing is invented. What is stored is what was served. A repair is named by the
-//!    source, an upgrade to version 1.1 follows the standard, and a row that either has
-//!    changed is marked and keeps its bytes as served.
+//!    source, an upgrade to version 1.1 follows the standard, a missing ocid is that of the
+//!    record, and a row that any of these has changed is marked and keeps its bytes as served.
 //! 4. The checkpoint is never ahead of the data: it is the page's row, inserted in the
 //!    transaction of the page's releases. There is no other state, and none on local disk.
 //! 5. After any faults and a resume, the tables equal those of a calm run.

@@ -29,10 +29,12 @@ const FETCH_REQUESTS: &str = "ocds_fetch_requests_total";
 const FETCH_RETRIES: &str = "ocds_fetch_retries_total";
 const FETCH_BYTES: &str = "ocds_fetch_bytes_total";
 const RELEASES: &str = "ocds_releases_total";
+const PASSED_OVER: &str = "ocds_passed_over_total";
+const INFERRED: &str = "ocds_inferred_total";
 const UNREAD_AMOUNTS: &str = "ocds_unread_amounts_total";
 const DECISIONS: &str = "ocds_decisions_total";
 
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 12] = [
     (BULK_ROWS_TOTAL, "Rows carried by statements, by outcome."),
     (BULK_STATEMENTS, "Statements that the server answered."),
     (
@@ -56,6 +58,14 @@ const COUNTERS: [(&str, &str); 10] = [
         "Bytes of response bodies on the wire; added when a run ends.",
     ),
     (RELEASES, "Releases by outcome; added when a run ends."),
+    (
+        PASSED_OVER,
+        "Served things that were never releases, by reason; added when a run ends.",
+    ),
+    (
+        INFERRED,
+        "Releases of which something was inferred, by what it is; added when a run ends.",
+    ),
     (
         UNREAD_AMOUNTS,
         "Releases with a tender amount that does not fit its column; added when a run ends.",
@@ -184,6 +194,16 @@ impl Decision {
             Decision::BegunAnew => "begun-anew",
         }
     }
+}
+
+/// Adds what was passed over of a source because it was never a release, by reason.
+pub fn add_passed_over(source: &str, reason: &'static str, n: u64) {
+    counter!(PASSED_OVER, "source" => source.to_owned(), "reason" => reason).increment(n);
+}
+
+/// Adds the releases of a source of which something was inferred, such as the ocid.
+pub fn add_inferred(source: &str, what: &'static str, n: u64) {
+    counter!(INFERRED, "source" => source.to_owned(), "what" => what).increment(n);
 }
 
 /// Adds the releases of a source whose tender amount does not fit its column.
@@ -328,6 +348,8 @@ mod tests {
                     add_releases("zambia", "inserted", 6);
                     add_releases("zambia", "unchanged", 0);
                     add_releases("zambia", "quarantined", 2);
+                    add_passed_over("zambia", "side-file", 4);
+                    add_inferred("zambia", "ocid-of-record", 1);
                     add_unread_amounts("zambia", 3);
                 }
             },
@@ -338,6 +360,8 @@ mod tests {
                 r#"ocds_releases_total{source="zambia",outcome="inserted"} 12"#,
                 r#"ocds_releases_total{source="zambia",outcome="unchanged"} 0"#,
                 r#"ocds_releases_total{source="zambia",outcome="quarantined"} 4"#,
+                r#"ocds_passed_over_total{source="zambia",reason="side-file"} 8"#,
+                r#"ocds_inferred_total{source="zambia",what="ocid-of-record"} 2"#,
                 r#"ocds_unread_amounts_total{source="zambia"} 6"#,
             ],
         );
@@ -354,6 +378,8 @@ mod tests {
             count_retry("page");
             add_requests("zambia", 0, 0, 0);
             add_releases("zambia", "inserted", 0);
+            add_passed_over("zambia", "side-file", 0);
+            add_inferred("zambia", "ocid-of-record", 0);
             add_unread_amounts("zambia", 0);
             count_decision("zambia", Decision::Shrunk);
         });

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::json::{self, Cut, Item};
+use crate::release::Reason;
 use crate::source::Items;
 
 pub use self::more_pages::MorePages;
@@ -280,18 +281,19 @@ impl UnchangedPage {
     }
 }
 
-/// A document that a page names and that is missing or unreadable.
+/// A document that a page names and that is missing, unreadable, or no data.
 #[derive(Clone, Debug)]
 pub struct BrokenDocument {
-    /// True if the server did not send anything that could be the document.
-    pub is_missing: bool,
+    /// The reason why the document has no items. A document that does not exist or is no data is
+    /// passed over.
+    pub reason: Reason,
     /// The URL that was requested for the document, with `{env.NAME}` in place of secrets. It is
     /// `None` if the document came with the page.
     pub url: Option<Arc<str>>,
     /// The JSON Pointer to the document on the page, or the name that the page gives it.
     pub pointer: String,
     /// The bytes of the document that arrived. If there are none, it is the index item that names
-    /// the document.
+    /// the document. Of a side file, only the beginning is kept.
     pub body: Bytes,
     /// The problem: a clause that follows "the document is", or the reason why the document could
     /// not be fetched. It never quotes a value.
@@ -303,12 +305,27 @@ impl BrokenDocument {
     #[must_use]
     pub fn unreadable(pointer: String, body: Bytes, message: String) -> Self {
         Self {
-            is_missing: false,
+            reason: Reason::UnreadableDocument,
             url: None,
             pointer,
             body,
             message,
         }
+    }
+
+    /// Makes the entry for a member of an archive that is no data.
+    #[must_use]
+    pub fn side_file(pointer: String, body: &[u8], message: String) -> Self {
+        Self {
+            reason: Reason::SideFile,
+            ..Self::unreadable(pointer, copy_beginning(body), message)
+        }
+    }
+
+    /// Returns true if the document is a member of an archive that is no data.
+    #[must_use]
+    pub fn is_side_file(&self) -> bool {
+        self.reason == Reason::SideFile
     }
 
     /// Estimates the memory of the document in bytes.
@@ -381,6 +398,8 @@ pub struct PageRecord {
     /// The number of items on the page. They are releases, or the packages and records that
     /// contain releases.
     pub items: usize,
+    /// The number of things on the page that are passed over and not kept in the quarantine.
+    pub unkept: u64,
     /// The validators for a conditional request in a later run.
     pub validators: Validators,
     /// A digest of all the rules that turn the page's bytes into rows. A later run uses the
@@ -401,10 +420,14 @@ impl Page {
     /// names the URL and says what the body is.
     pub fn from_json(url: impl Into<String>, body: impl Into<Bytes>) -> Result<Self> {
         let (url, body) = (url.into(), body.into());
-        let mut cut =
-            json::cut(&body, &Items::default().shapes).map_err(|json::Unreadable(message)| {
-                Error::unexpected(format!("read {url}: the body is {message}"))
-            })?;
+        let shapes = Items::default().shapes;
+        let mut cut = json::cut(&body, &shapes).map_err(|json::Unreadable(message)| {
+            Error::unexpected(format!("read {url}: the body is {message}"))
+        })?;
+        let second = json::cut_second_list(&body, &shapes, &mut cut);
+        let envelope = cut.envelope.take();
+        let cuts = std::iter::once(cut).chain(second);
+        let documents = cuts.map(|cut| Document::single_document(body.clone(), cut));
         Ok(Self {
             chain: Chain::default(),
             position: Position {
@@ -417,8 +440,8 @@ impl Page {
             more_pages: None,
             url,
             fetched_at: Timestamp::now(),
-            envelope: cut.envelope.take(),
-            documents: vec![Document::single_document(body, cut)],
+            envelope,
+            documents: documents.collect(),
             broken: Vec::new(),
             entries: None,
             validators: Validators::default(),
@@ -475,6 +498,7 @@ impl Page {
             package,
             items,
             documents,
+            unkept: 0,
             validators: self.validators,
             rules: None,
         }

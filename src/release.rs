@@ -104,12 +104,18 @@ const ALLOCATION_OVERHEAD_BYTES: usize = 24;
 /// The changes that were made to the served text of a release before it was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The names of the changes. They are names of repairs that the source requests, or
-    /// [`UPGRADE`].
+    /// The names of the changes. They are names of repairs that the source requests,
+    /// [`OCID_OF_RECORD`], [`OCID_OF_ID`] or [`UPGRADE`].
     pub repairs: Vec<&'static str>,
     /// The bytes of the release as the publisher served them.
     pub served: Bytes,
 }
+
+/// The name of the change that adds the ocid of a record to a release within it that has none.
+pub const OCID_OF_RECORD: &str = "ocid-of-record";
+
+/// The name of the change that adds an ocid that is a part of the release's `id`.
+pub const OCID_OF_ID: &str = "ocid-of-id";
 
 /// The name of the change that upgrades a release from version 1.0 of the standard.
 pub const UPGRADE: &str = "upgrade-1.0";
@@ -403,7 +409,8 @@ pub enum Reason {
     LoneSurrogate,
     /// The item is a link to a release, and does not contain the release itself.
     LinkedRelease,
-    /// The item is a record that has neither releases nor a compiled release.
+    /// The item is a record without anything that can be stored: it has neither releases nor a
+    /// compiled release, or only links to releases beside a versioned release.
     EmptyRecord,
     /// The item is not of the kind that the source declares for its items.
     OtherKind,
@@ -421,14 +428,24 @@ pub enum Reason {
     /// The whole page could not be read.
     UnreadablePage,
     /// A document that the page names could not be fetched.
+    UnfetchedDocument,
+    /// A document that the page names does not exist, as the publisher says.
     MissingDocument,
     /// The publisher refuses the page itself, and runs step over it.
     RefusedPage,
+    /// A member of an archive is not data, such as a licence beside the data.
+    SideFile,
+    /// The item is the versioned release of a record, which is its history in one object. It
+    /// repeats the record's releases.
+    VersionedRelease,
+    /// An entry of a record only links to a release. The record's compiled release is stored, and
+    /// includes it.
+    IncludedLink,
 }
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 24] = [
         Reason::NotAnObject,
         Reason::MissingOcid,
         Reason::MissingId,
@@ -447,8 +464,12 @@ impl Reason {
         Reason::Refused,
         Reason::UnreadableDocument,
         Reason::UnreadablePage,
+        Reason::UnfetchedDocument,
         Reason::MissingDocument,
         Reason::RefusedPage,
+        Reason::SideFile,
+        Reason::VersionedRelease,
+        Reason::IncludedLink,
     ];
 
     /// Returns the word that is stored in `ocds.quarantine.reason`.
@@ -473,9 +494,63 @@ impl Reason {
             Reason::Refused => "refused",
             Reason::UnreadableDocument => "unreadable-document",
             Reason::UnreadablePage => "unreadable-page",
+            Reason::UnfetchedDocument => "unfetched-document",
             Reason::MissingDocument => "missing-document",
             Reason::RefusedPage => "refused-page",
+            Reason::SideFile => "side-file",
+            Reason::VersionedRelease => "versioned-release",
+            Reason::IncludedLink => "included-link",
         }
+    }
+
+    /// Returns true if what was served was never a release. It is *passed over*: it is counted
+    /// apart from releases and rejects, and does not make a run fail. Its bytes may be kept in
+    /// the quarantine.
+    #[must_use]
+    pub fn is_passed_over(self) -> bool {
+        match self {
+            Reason::MissingDocument
+            | Reason::SideFile
+            | Reason::VersionedRelease
+            | Reason::IncludedLink => true,
+            Reason::NotAnObject
+            | Reason::MissingOcid
+            | Reason::MissingId
+            | Reason::TooDeep
+            | Reason::TooManyValues
+            | Reason::InvalidJson
+            | Reason::InvalidUtf8
+            | Reason::NulCharacter
+            | Reason::LoneSurrogate
+            | Reason::LinkedRelease
+            | Reason::EmptyRecord
+            | Reason::OtherKind
+            | Reason::TooManyReleases
+            | Reason::LargeNumber
+            | Reason::Superseded
+            | Reason::Refused
+            | Reason::UnreadableDocument
+            | Reason::UnreadablePage
+            | Reason::UnfetchedDocument
+            | Reason::RefusedPage => false,
+        }
+    }
+
+    /// Returns true if a page that is stored later may resolve the reject. A document that was
+    /// missing may appear, but a side file stays what it is.
+    #[must_use]
+    pub fn can_be_resolved(self) -> bool {
+        let is_missing = self == Reason::MissingDocument;
+        self != Reason::Superseded && (is_missing || !self.is_passed_over())
+    }
+
+    /// Returns the words of all reasons that are passed over, for a statement's parameter.
+    #[must_use]
+    pub fn passed_over_words() -> Vec<&'static str> {
+        let all = Self::ALL.into_iter();
+        all.filter(|reason| reason.is_passed_over())
+            .map(Self::as_str)
+            .collect()
     }
 
     /// Returns true if the reject is a document or a page, and so may contain several releases.

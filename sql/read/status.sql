@@ -1,9 +1,9 @@
 -- Reads the state of each source that has ever run: its last run, its stored releases and its
--- rejects.
+-- rejects. Rows with one of the reasons $1 are no rejects, but passed over.
 select
     run.source, run.id, run.kind, run.state, run.owner, run.started_at, run.ended_at, run.error,
     run.refused_answer, run.refused_since, run.refused_days, stuck.page as stuck_at_page,
-    totals.pages, totals.releases,
+    totals.pages, totals.releases, totals.passed_over,
     stored.releases as stored, stored.newest, watermark.reached as watermark,
     refused.open as quarantined
 from (select distinct source from ocds.run) as source
@@ -11,7 +11,8 @@ cross join lateral (
     select * from ocds.run where run.source = source.source order by id desc limit 1
 ) as run
 cross join lateral (
-    select count(*) as pages, coalesce(sum(page.releases), 0)::bigint as releases
+    select count(*) as pages, coalesce(sum(page.releases), 0)::bigint as releases,
+        coalesce(sum(page.passed_over), 0)::bigint as passed_over
     from ocds.page where page.run_id = run.id
 ) as totals
 cross join lateral (
@@ -32,6 +33,7 @@ cross join lateral (
     select count(*) as open
     from ocds.quarantine
     where quarantine.source = source.source and quarantine.resolved_at is null
+        and quarantine.reason <> all($1::text[])
 ) as refused
 left join ocds.watermark on watermark.source = source.source
 order by run.source

@@ -1,6 +1,6 @@
--- Returns true if a source has unresolved rejects. A stored release may resolve them; a superseded
--- reject stays as it is.
+-- Returns true if a source has unresolved rejects that a stored page may resolve: those with none of
+-- the reasons $2.
 select exists (
     select from ocds.quarantine
-    where source = $1 and resolved_at is null and reason <> 'superseded'
+    where source = $1 and resolved_at is null and reason <> all($2::text[])
 )

@@ -7,8 +7,8 @@ cross join lateral (
     select id
     from ocds.quarantine as open
     where open.source = $1 and md5(open.url) = md5(document.url) and open.url = document.url
-        and open.reason in ('missing-document', 'unreadable-document') and open.resolved_at is null
-        and open.last_seen_at <> $3
+        and open.reason in ('missing-document', 'unfetched-document', 'unreadable-document')
+        and open.resolved_at is null and open.last_seen_at <> $3
     offset 0
 ) as stored
 where quarantine.id = stored.id

@@ -15,7 +15,7 @@ use crate::database::Database;
 use crate::demo::{Feed, Publisher};
 use crate::error::{Error, Result};
 use crate::json::Pointer;
-use crate::ledger::quarantine;
+use crate::ledger::quarantine::{self, Selection};
 use crate::pipeline::Job;
 use crate::source::{LinkPlace, LinkStop, Pagination, Source};
 
@@ -108,7 +108,13 @@ fn demo_source(url: &str) -> Result<Source> {
 async fn show_quarantine(database: &Database) -> Result<()> {
     print_line("");
     print_line("In quarantine, byte for byte as it was served:");
-    let entries = quarantine::list(database, Some(NAME), None, 100).await?;
+    let selection = Selection {
+        source: Some(NAME),
+        reason: None,
+        is_passed_over: false,
+        limit: 100,
+    };
+    let entries = quarantine::list(database, selection).await?;
     let rows = entries.into_iter().map(|entry| {
         let (id, page) = (entry.id.to_string(), entry.page_number.to_string());
         [id, page, entry.reason, entry.message]

@@ -109,6 +109,12 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
         format_number(counts.folded),
         format_number(counts.quarantined)
     ));
+    if counts.passed_over > 0 {
+        print_line(format_args!(
+            "  {} passed over, because they were never releases",
+            format_number(counts.passed_over)
+        ));
+    }
     print_line(format_args!(
         "  {:.0} releases/s",
         report.releases_per_second

@@ -9,7 +9,7 @@ use crate::command::table::format_number;
 use crate::command::{find_source, job, load_config, run_stoppable, with_database};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::quarantine::{self, Entry, RejectWithDocument};
+use crate::ledger::quarantine::{self, Entry, RejectWithDocument, Selection};
 use crate::pipeline::{self, ReplayReport};
 use crate::release::Reason;
 
@@ -19,13 +19,18 @@ pub(super) async fn quarantine(global: &Global, command: QuarantineCommand) -> R
         QuarantineCommand::List {
             source,
             reason,
+            passed_over,
             limit,
             json,
         } => {
             let reason = reason.as_deref().map(parse_reason).transpose()?;
-            let (source, reason) = (source.as_deref(), reason.map(Reason::as_str));
-            let list =
-                async |database: &_| quarantine::list(database, source, reason, limit.into()).await;
+            let selection = Selection {
+                source: source.as_deref(),
+                reason: reason.map(Reason::as_str),
+                is_passed_over: passed_over || reason.is_some_and(Reason::is_passed_over),
+                limit: limit.into(),
+            };
+            let list = async |database: &_| quarantine::list(database, selection).await;
             print_list(&with_database(&config, list).await?, json)
         }
         QuarantineCommand::Show { id, raw } => {

@@ -4,7 +4,7 @@
 //! whatever size the member claims. The name of a member is only a label and never a path,
 //! because nothing is written to disk.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
@@ -14,8 +14,9 @@ use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
 use super::budget::{Budget, LimitExceeded, read_within_budget};
-use crate::page::Undecodable;
-use crate::source::Container;
+use super::side_file::{NameHint, START_BYTES};
+use crate::page::{MAX_KEPT_BYTES, Undecodable};
+use crate::source::{Container, Filter};
 
 /// The number of characters that are kept of a member's name. It is limited, because each item of
 /// the member carries the name.
@@ -67,7 +68,19 @@ pub(crate) fn read_content_offset(header: &[u8; HEADER_BYTES]) -> usize {
 
 pub(crate) struct Member {
     pub(crate) name: String,
+    hint: NameHint,
     entry: ZipFileEntry<'static>,
+}
+
+/// The content of a member.
+pub(crate) enum Content {
+    /// The member may be data.
+    Text(Bytes),
+    /// The member is no data. Some of its bytes are kept.
+    SideFile(Bytes),
+    /// The member cannot be read. The bytes are those that are available, and the text is a clause
+    /// that says what is wrong.
+    Unreadable(Bytes, String),
 }
 
 #[derive(Debug)]
@@ -106,15 +119,19 @@ impl Zip {
         Ok(Self(archive))
     }
 
-    /// Returns the members in their order in the file. Members that share a name are all
+    /// Returns the wanted members in their order in the file. Members that share a name are all
     /// returned.
-    pub(crate) fn members(
-        &mut self,
-    ) -> Result<impl Iterator<Item = Result<Member, ArchiveError>> + '_, ArchiveError> {
+    pub(crate) fn members<'z>(
+        &'z mut self,
+        wanted: &'z Filter,
+    ) -> Result<impl Iterator<Item = Result<Member, ArchiveError>> + 'z, ArchiveError> {
         let entries = self.0.files().map_err(damaged_zip_error)?;
         Ok(entries.filter_map(|entry| match entry {
             Err(error) => Some(Err(damaged_zip_error(error))),
-            Ok(entry) => read_name(&entry).map(|name| Ok(Member { name, entry })),
+            Ok(entry) => {
+                let (name, hint) = read_name(&entry, wanted)?;
+                Some(Ok(Member { name, hint, entry }))
+            }
         }))
     }
 }
@@ -123,41 +140,67 @@ fn damaged_zip_error(_: ZipError) -> ArchiveError {
     ArchiveError::Damaged("a zip file that is damaged or cut short".into())
 }
 
-/// Returns the name of a member, shortened if it is long. Returns `None` if the member is not a
-/// real file.
-pub(crate) fn read_name(entry: &ZipFileEntry<'_>) -> Option<String> {
-    // macOS adds a file with this beginning of its name beside each real one
-    if entry.is_dir() || entry.name_raw().starts_with(b"__MACOSX/") {
-        return None;
-    }
+/// Returns the name of a member, shortened if it is long, and what the whole name tells about the
+/// content. Returns `None` if the member is a directory or is not wanted.
+pub(crate) fn read_name(entry: &ZipFileEntry<'_>, wanted: &Filter) -> Option<(String, NameHint)> {
     let name = entry
         .name()
         .unwrap_or_else(|_| String::from_utf8_lossy(entry.name_raw()));
-    Some(name.chars().take(NAME_LENGTH).collect())
+    let is_wanted = !entry.is_dir() && wanted.is_wanted(&name);
+    is_wanted.then(|| {
+        let shortened = name.chars().take(NAME_LENGTH).collect();
+        (shortened, NameHint::read(&name))
+    })
 }
 
 impl Member {
-    /// Decompresses the content. If that fails, returns the bytes that are available and a clause
-    /// that says what is wrong.
+    /// Decompresses the content. Of a side file, at most `room` bytes are kept.
     pub(crate) fn read(
         self,
         body: &Bytes,
         budget: &mut Budget,
-    ) -> Result<Result<Bytes, (Bytes, String)>, LimitExceeded> {
-        let entry = self.entry;
+        room: usize,
+    ) -> Result<Content, LimitExceeded> {
+        let (hint, entry) = (self.hint, self.entry);
         let packed = slice_packed(body, entry.header_start(), entry.compressed_size());
+        let unreadable = |bytes, message: &str| match hint.is_other() {
+            true => Content::SideFile(Bytes::new()),
+            false => Content::Unreadable(bytes, message.to_owned()),
+        };
         if entry.encrypted() {
-            return Ok(Err((packed, "a member that is encrypted".into())));
+            return Ok(unreadable(packed, "a member that is encrypted"));
         }
         let claimed = usize::try_from(entry.size()).unwrap_or(usize::MAX);
         let mut reader = Cursor::new(&body[..]);
-        let Ok(member) = entry.with_reader(&mut reader, ZipReadOptions::default()) else {
-            let message = "a member that is not stored or deflated";
-            return Ok(Err((packed, message.into())));
+        let Ok(mut member) = entry.with_reader(&mut reader, ZipReadOptions::default()) else {
+            return Ok(unreadable(
+                packed,
+                "a member that is not stored or deflated",
+            ));
         };
-        let content = read_within_budget(member, claimed, budget)?;
-        Ok(content.map_err(|begun| (begun, "a member that is damaged".into())))
+        let (mut start, error) = read_start(&mut member, START_BYTES);
+        if hint.is_side_file(&start) && (error.is_none() || hint.is_other()) {
+            let room = room.min(MAX_KEPT_BYTES);
+            let more = room.saturating_sub(start.len());
+            start.extend(read_start(&mut member, more).0);
+            start.truncate(room);
+            let kept = Bytes::copy_from_slice(hint.bytes_to_keep(&start));
+            return Ok(Content::SideFile(kept));
+        }
+        let whole = Cursor::new(start).chain(member);
+        Ok(match read_within_budget(whole, claimed, budget)? {
+            Ok(content) => Content::Text(content),
+            Err(begun) => Content::Unreadable(begun, "a member that is damaged".into()),
+        })
     }
+}
+
+/// Reads the first `most` bytes of a text. If that fails, also returns the error, which comes again
+/// when the rest is read.
+pub(crate) fn read_start(reader: &mut impl Read, most: usize) -> (Vec<u8>, Option<io::Error>) {
+    let mut start = Vec::new();
+    let error = reader.take(most as u64).read_to_end(&mut start).err();
+    (start, error)
 }
 
 /// Returns the compressed bytes of a member. Returns nothing if the body does not hold all of

@@ -1,12 +1,17 @@
 //! Reduces the envelope of a document, which is everything in a document around its items.
 //!
 //! A page keeps the whole envelope of its first document. There may be a million other documents,
-//! so only the members that tell the version of a package are kept of their envelopes.
+//! so only the members that tell the version of a package, or the ocid of a record, are kept of
+//! their envelopes.
 
 use serde_json::{Map, Value};
 
-/// The members of an envelope that tell whether it is a package, and of which version.
+/// The members of an envelope that tell whether it is a package, and of which version. A record
+/// has an `ocid`.
 const MEMBERS: [&str; 4] = ["releases", "records", "ocid", "version"];
+
+/// The longest ocid that is kept, in bytes. Real ones are much shorter.
+const LONGEST_OCID: usize = 200;
 
 /// Reduces an envelope to the members that tell the version of the package around its items.
 /// `list` is the pointer to the list of items, if there is one.
@@ -23,6 +28,9 @@ pub(crate) fn reduce_to_version(envelope: &Value, list: Option<&str>) -> Value {
             None => continue,
             Some(Value::Array(_) | Value::Object(_)) => Value::Array(Vec::new()),
             Some(value) if name == "version" => value.clone(),
+            Some(Value::String(ocid)) if name == "ocid" && ocid.len() <= LONGEST_OCID => {
+                ocid.as_str().into()
+            }
             Some(_) => Value::Null,
         };
         kept.insert(name.to_owned(), value);
@@ -80,9 +88,14 @@ mod tests {
             json!({"a/b": {"~": kept}}),
         );
         check(
-            json!({"records": null, "ocid": "long", "version": {"x": ["much"]}}),
+            json!({"records": null, "ocid": "o".repeat(1_000), "version": {"x": ["much"]}}),
             "/records",
             json!({"records": null, "ocid": null, "version": []}),
+        );
+        check(
+            json!({"releases": [], "ocid": "a"}),
+            "/releases",
+            json!({"releases": [], "ocid": "a"}),
         );
         check(json!([]), "", Value::Null);
         check(Value::Null, "", Value::Null);

@@ -6,7 +6,8 @@
 //!
 //! Most bodies are one document in UTF-8, which is not copied. If a body holds several documents
 //! and one of them cannot be read, that one is kept as a [`BrokenDocument`] and the others are
-//! read. If nothing of a body can be read, the whole body is unreadable.
+//! read. A member of an archive that is no data is a side file, which is passed over. If nothing
+//! of a body can be read, or nothing of it is data, the whole body is unreadable.
 //!
 //! Releases without a package, for example one on each line, share one [`Document`], whose items
 //! point into the text. So a million releases do not become a million documents. In pointers, the
@@ -25,6 +26,7 @@ mod documents;
 mod envelope;
 pub(crate) mod error_response;
 pub(crate) mod file;
+mod side_file;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -32,10 +34,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::Value;
 
-pub(crate) use self::archive::{Archive, HEADER_BYTES, read_content_offset, read_name};
-use self::archive::{ArchiveError, Zip};
+pub(crate) use self::archive::{Archive, HEADER_BYTES, read_content_offset, read_name, read_start};
+use self::archive::{ArchiveError, Content, Zip};
 use self::budget::{Budget, LimitExceeded};
 pub(crate) use self::envelope::reduce_to_version;
+use self::side_file::{MAX_SIDE_FILE_BYTES, MESSAGE, is_other_json};
 use crate::config;
 use crate::json::{self, Cut, Item};
 use crate::page::{BrokenDocument, Document, Undecodable};
@@ -49,7 +52,7 @@ pub struct Decoded {
     pub envelope: Value,
     /// The texts whose documents could be read.
     pub documents: Vec<Document>,
-    /// The documents that could not be read.
+    /// The documents that could not be read, and the side files.
     pub broken: Vec<BrokenDocument>,
 }
 
@@ -192,6 +195,8 @@ struct Decoder<'a> {
     envelope: Option<Value>,
     documents: Vec<Document>,
     broken: Vec<BrokenDocument>,
+    /// The number of bytes that may still be kept of side files.
+    side_file_room: usize,
 }
 
 impl<'a> Decoder<'a> {
@@ -204,20 +209,14 @@ impl<'a> Decoder<'a> {
             envelope: None,
             documents: Vec::new(),
             broken: Vec::new(),
+            side_file_room: MAX_SIDE_FILE_BYTES,
         }
     }
 
-    fn finish(mut self) -> Result<Decoded, Undecodable> {
+    fn finish(self) -> Result<Decoded, Undecodable> {
         if self.document_count == 0 {
-            let count = self.broken.len();
-            let Some(first) = self.broken.first_mut() else {
-                return Err(Undecodable::Unreadable("without documents".into()));
-            };
-            let message = std::mem::take(&mut first.message);
-            return Err(Undecodable::Unreadable(match count {
-                1 => message,
-                _ => format!("{count} documents that cannot be read, the first of them {message}"),
-            }));
+            let message = describe_no_data(&self.broken, self.source);
+            return Err(Undecodable::Unreadable(message));
         }
         Ok(self.into_decoded())
     }
@@ -259,13 +258,15 @@ impl<'a> Decoder<'a> {
     fn add_zip(&mut self, body: &Bytes, pointer: &str, level: Level) -> Result<(), ArchiveError> {
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut archive = Zip::open(body, &mut self.budget)?;
-        for member in archive.members()? {
+        let source = self.source;
+        for member in archive.members(&source.decode.members)? {
             let member = member?;
             let name = number_duplicate(member.name.clone(), &mut names);
             let pointer = format!("{pointer}/{}", json::escape_token(&name));
-            match member.read(body, &mut self.budget)? {
-                Ok(content) => self.add_body(content, pointer, level.enter_archive())?,
-                Err((bytes, message)) => self.add_broken(pointer, bytes, message)?,
+            match member.read(body, &mut self.budget, self.side_file_room)? {
+                Content::Text(text) => self.add_body(text, pointer, level.enter_archive())?,
+                Content::SideFile(kept) => self.add_side_file(pointer, &kept, MESSAGE.into())?,
+                Content::Unreadable(bytes, message) => self.add_broken(pointer, bytes, message)?,
             }
         }
         Ok(())
@@ -282,7 +283,7 @@ impl<'a> Decoder<'a> {
         let (documents, unreadable) = match self.source.decode.container {
             Container::Lines => (Some(documents::split_lines(&text)), None),
             Container::Concatenated => (documents::split_concatenated(&text), None),
-            Container::Json => return Ok(self.add_document(text, pointer)?),
+            Container::Json => return Ok(self.add_document(text, pointer, level)?),
             Container::Auto | Container::Zip | Container::Gzip => {
                 match json::cut(&text, &self.source.items.shapes) {
                     Ok(cut) => return Ok(self.add_cut(text, pointer, cut)?),
@@ -294,7 +295,7 @@ impl<'a> Decoder<'a> {
         };
         let Some(documents) = documents else {
             let message = unreadable.unwrap_or_else(|| "not several JSON documents".into());
-            return Ok(self.add_broken(pointer, text, message)?);
+            return Ok(self.add_unreadable_text(pointer, text, message, level)?);
         };
         let last = documents.last();
         if is_outermost && last.is_some_and(|last| documents::is_cut_short(&text, last)) {
@@ -304,18 +305,50 @@ impl<'a> Decoder<'a> {
         Ok(self.add_documents(text, &pointer, (0, documents))?)
     }
 
-    fn add_document(&mut self, text: Bytes, pointer: String) -> Result<(), LimitExceeded> {
+    fn add_document(
+        &mut self,
+        text: Bytes,
+        pointer: String,
+        level: Level,
+    ) -> Result<(), LimitExceeded> {
         match json::cut(&text, &self.source.items.shapes) {
             Ok(cut) => self.add_cut(text, pointer, cut),
-            Err(json::Unreadable(message)) => self.add_broken(pointer, text, message),
+            Err(json::Unreadable(message)) => {
+                self.add_unreadable_text(pointer, text, message, level)
+            }
+        }
+    }
+
+    /// Adds a whole text in which no items were found. In an archive it may be metadata.
+    fn add_unreadable_text(
+        &mut self,
+        pointer: String,
+        text: Bytes,
+        message: String,
+        level: Level,
+    ) -> Result<(), LimitExceeded> {
+        match level {
+            Level::Inner | Level::Innermost if is_other_json(&text) => {
+                self.add_side_file(pointer, &text, message)
+            }
+            _ => self.add_broken(pointer, text, message),
         }
     }
 
     fn add_cut(&mut self, text: Bytes, pointer: String, mut cut: Cut) -> Result<(), LimitExceeded> {
+        let second = json::cut_second_list(&text, &self.source.items.shapes, &mut cut);
         let envelope = std::mem::take(&mut cut.envelope);
+        let second = second.map(|second| Document {
+            url: None,
+            pointer: pointer.clone(),
+            body: text.clone(),
+            cut: second,
+        });
         // if the document is the whole page, the page itself keeps the envelope
         if !pointer.is_empty() {
-            cut.envelope = reduce_to_version(&envelope, cut.list_of_items());
+            let in_second = second.as_ref().and_then(|it| it.cut.list_of_items());
+            let list = cut.list_of_items().or(in_second);
+            cut.envelope = reduce_to_version(&envelope, list);
             self.budget
                 .spend_envelope(envelope::estimate_bytes(&cut.envelope))?;
             if self.envelope.is_none() {
@@ -324,12 +357,18 @@ impl<'a> Decoder<'a> {
             }
         }
         self.count_document(envelope, cut.items.len())?;
+        let version = cut.envelope.clone();
         self.documents.push(Document {
             url: None,
             pointer,
             body: text,
             cut,
         });
+        if let Some(mut second) = second {
+            self.budget.spend_items(second.item_count())?;
+            second.cut.envelope = version;
+            self.documents.push(second);
+        }
         Ok(())
     }
 
@@ -392,6 +431,20 @@ impl<'a> Decoder<'a> {
         self.budget.spend_items(items.max(1))
     }
 
+    fn add_side_file(
+        &mut self,
+        pointer: String,
+        content: &[u8],
+        message: String,
+    ) -> Result<(), LimitExceeded> {
+        self.budget.spend_items(1)?;
+        let content = &content[..content.len().min(self.side_file_room)];
+        let side_file = BrokenDocument::side_file(pointer, content, message);
+        self.side_file_room -= side_file.body.len();
+        self.broken.push(side_file);
+        Ok(())
+    }
+
     fn add_broken(
         &mut self,
         pointer: String,
@@ -402,6 +455,27 @@ impl<'a> Decoder<'a> {
         self.broken
             .push(BrokenDocument::unreadable(pointer, body, message));
         Ok(())
+    }
+}
+
+/// Describes a body without data, by its documents that could not be read and its side files. The
+/// text is a clause that says what the body is.
+pub(crate) fn describe_no_data(broken: &[BrokenDocument], source: &Source) -> String {
+    let is_unreadable = |document: &&BrokenDocument| !document.is_side_file();
+    let mut unreadable = broken.iter().filter(is_unreadable);
+    let filter = &source.decode.members;
+    match (unreadable.next(), unreadable.count(), broken) {
+        (Some(document), 0, _) | (None, _, [document]) => document.message.clone(),
+        (Some(document), more, _) => format!(
+            "{} documents that cannot be read, the first of them {}",
+            more + 1,
+            document.message
+        ),
+        (None, _, []) if filter.matching.is_some() || filter.except.is_some() => {
+            "without a member that `decode.members` selects".into()
+        }
+        (None, _, []) => "without documents".into(),
+        (None, _, files) => format!("an archive of {} files, none of which is data", files.len()),
     }
 }
 

@@ -204,9 +204,11 @@ fn a_zip_file_holds_any_of_them() {
     ]
     .concat();
     let broken = [
-        "/empty.json empty: ",
-        "/notice.html an HTML page: <html>gone</html>",
+        format!("/__MACOSX~12026~1._01.json {MESSAGE}: "),
+        "/empty.json empty: ".to_owned(),
+        format!("/notice.html {MESSAGE}: <html>gone</html>"),
     ];
+    let broken = broken.each_ref().map(String::as_str);
     check(packed.clone(), "", &strs(&items), &broken);
     check(
         packed,
@@ -214,6 +216,130 @@ fn a_zip_file_holds_any_of_them() {
         &strs(&items),
         &broken,
     );
+}
+
+#[test]
+fn side_files_are_told_from_data_that_cannot_be_read() {
+    let decoded = read(
+        zip(&[
+            ("LICENCE", b"Public domain"),
+            ("about.json", br#"{"title":"Tenders","fields":["ocid"]}"#),
+            ("tables/2026.csv", b"ocid,id\n"),
+            (
+                "tables/2026.xlsx",
+                &zip(&[("xl/workbook.xml", b"<workbook/>")]),
+            ),
+            ("data.txt", RELEASE.as_bytes()),
+            ("cut.txt", br#"{"releases":[{"ocid":"#),
+            ("cut.json", br#"{"title":"Ten"#),
+            ("page.json", b"<html>busy</html>"),
+            ("wrapped.json", br#"{"data":[{"ocid":"a"}]}"#),
+            ("table.gz", &gzip(b"ocid,id\n")),
+        ]),
+        "",
+    )
+    .unwrap();
+    assert_eq!(found(&decoded).0, [format!("/data.txt {RELEASE}")]);
+    let reasons = decoded.broken.iter();
+    let reasons = reasons.map(|it| (&*it.pointer, it.reason.as_str()));
+    let (side, broken) = ("side-file", "unreadable-document");
+    assert_eq!(
+        reasons.collect::<Vec<_>>(),
+        [
+            ("/LICENCE", side),
+            ("/about.json", side),
+            ("/tables~12026.csv", side),
+            ("/tables~12026.xlsx", side),
+            ("/cut.txt", broken),
+            ("/cut.json", broken),
+            ("/page.json", broken),
+            ("/wrapped.json", broken),
+            ("/table.gz", broken),
+        ]
+    );
+}
+
+#[test]
+fn of_side_files_only_the_beginning_and_a_part_are_kept() {
+    let large = vec![b'x'; 100 << 10];
+    let names: Vec<String> = (0..20).map(|i| format!("{i}.csv")).collect();
+    let mut members: Vec<(&str, &[u8])> = names.iter().map(|it| (&**it, &*large)).collect();
+    members.push((".DS_Store", b"\0\0\0\x01Bud1"));
+    members.push(("a.json", RELEASE.as_bytes()));
+    let decoded = read(zip(&members), "").unwrap();
+    assert_eq!(decoded.broken.len(), 21);
+    let kept: Vec<usize> = decoded.broken.iter().map(|it| it.body.len()).collect();
+    assert_eq!(kept[..16], [64 << 10; 16]);
+    assert_eq!(kept[16..], [0; 5]);
+}
+
+#[test]
+fn an_archive_without_data_is_unreadable() {
+    let readme: (&str, &[u8]) = ("README.md", b"Read me");
+    let about: (&str, &[u8]) = ("about.json", br#"{"title":"Tenders"}"#);
+    assert_eq!(refused(zip(&[readme]), ""), MESSAGE);
+    assert_eq!(
+        refused(zip(&[about]), ""),
+        "a JSON object without /releases or /records or ocid"
+    );
+    assert_eq!(
+        refused(zip(&[readme, about]), ""),
+        "an archive of 2 files, none of which is data"
+    );
+    // If data cannot be read, that is what is said.
+    let cut: (&str, &[u8]) = ("a.json", b"{\"a\":");
+    assert_eq!(
+        refused(zip(&[readme, cut]), ""),
+        "JSON that ends in the middle"
+    );
+    assert_eq!(refused(zip(&[("empty/", b"")]), ""), "without documents");
+}
+
+#[test]
+fn members_are_selected_by_their_names() {
+    let packed = zip(&[
+        ("2025/releases.json", RELEASE.as_bytes()),
+        ("2025/compiled.json", RELEASE.as_bytes()),
+        ("2025/README.txt", b"Read me"),
+        ("__MACOSX/2025/._releases.json", b"\0\x05\x16"),
+    ]);
+    let only = r"decode.members = { matching = 'releases\.json$', except = '^__MACOSX' }";
+    let item = format!("/2025~1releases.json {RELEASE}");
+    check(packed.clone(), only, &[&item], &[]);
+    let none = "decode.members = { matching = 'releases-.*' }";
+    assert_eq!(
+        refused(packed, none),
+        "without a member that `decode.members` selects"
+    );
+    // An archive within the archive is a member, too.
+    let nested = zip(&[("2025.zip", &zip(&[("a.json", RELEASE.as_bytes())]))]);
+    let both = "decode.members = { matching = '(zip|json)$' }";
+    check(nested, both, &[&format!("/2025.zip/a.json {RELEASE}")], &[]);
+}
+
+#[test]
+fn both_lists_of_a_document_are_read() {
+    let record = r#"{"ocid":"r","compiledRelease":{}}"#;
+    let package = PACKAGE.replacen(
+        '{',
+        &format!(r#"{{"version":"1.0","records":[{record}],"#),
+        1,
+    );
+    let [a, b] = two("");
+    let decoded = check(
+        package.clone(),
+        "",
+        &[&a, &b, &format!("/records/0 {record}")],
+        &[],
+    );
+    assert_eq!(decoded.envelope["records"], serde_json::json!([]));
+    let decoded = read(zip(&[("a.json", package.as_bytes())]), "").unwrap();
+    for document in &decoded.documents {
+        assert_eq!(document.cut.envelope["version"], "1.0");
+    }
+    let empty = r#"{"version":"1.0","releases":null,"records":[{"ocid":"r"}]}"#;
+    let decoded = read(zip(&[("a.json", empty.as_bytes())]), "").unwrap();
+    assert_eq!(decoded.documents[1].cut.envelope["version"], "1.0");
 }
 
 #[test]
@@ -308,7 +434,7 @@ fn an_archive_is_held_to_its_limits() {
         (bomb.clone(), "fetch.max_ratio"),
         (zip(&[("a", &bomb)]), "fetch.max_ratio"),
         (
-            zip(&[("a", &noise), ("b", &noise)]),
+            zip(&[("a.json", &noise), ("b.json", &noise)]),
             "fetch.max_decoded_bytes",
         ),
     ] {
@@ -342,7 +468,7 @@ fn what_is_declared_is_not_looked_for() {
         (b"", "", "empty"),
         (&zip(&[]), "", "without documents"),
         (
-            &zip(&[("a", b""), ("b", b"<p>")]),
+            &zip(&[("a.json", b""), ("b.json", b"<p>")]),
             "",
             "2 documents that cannot be read, the first of them empty",
         ),

@@ -44,6 +44,13 @@ pub(super) struct Reading {
     pub(super) has_white_space: bool,
     /// True if it has members of a package or a record.
     pub(super) has_other_items: bool,
+    /// True if it has a `url`, and no content that is an object or a list. It is then a link to a
+    /// release. Tags are no content, and neither are `details`, with which Peru describes links.
+    pub(super) is_link: bool,
+    /// True if its only tag is `compiled`, and its `id` is made of its ocid and its date.
+    pub(super) is_made_by_merge: bool,
+    /// The place of the release's `date` in its text, without the quotes.
+    pub(super) date_place: Range<usize>,
     /// True if the release has `parties`, which does not exist in version 1.0 of the standard.
     pub(super) has_parties: bool,
     /// True if `tender/value/amount` is a text or a number that the column cannot hold.
@@ -100,8 +107,19 @@ pub(super) fn read_key(item: &[u8]) -> (Option<String>, Option<String>) {
     (ocid, id)
 }
 
+/// Returns the place of the string in a range of a text, without its quotes. The place is empty if
+/// the value there is no string.
+fn find_string(text: &str, value: Range<usize>) -> Range<usize> {
+    let quoted = text[value.clone()].trim_ascii();
+    let start = value.end - quoted.len();
+    match quoted.len() > 2 && quoted.starts_with('"') {
+        true => start + 1..value.end - 1,
+        false => start..start,
+    }
+}
+
 /// Reads a scalar as an identifier. Returns `None` for a text that PostgreSQL cannot store.
-fn decode_identifier(scalar: &[u8]) -> Option<String> {
+pub(super) fn decode_identifier(scalar: &[u8]) -> Option<String> {
     let text = match scalar.first()? {
         b'"' => serde_json::from_slice(scalar).ok()?,
         b'-' | b'0'..=b'9' => String::from_utf8(scalar.to_vec()).ok()?,
@@ -131,11 +149,23 @@ type Text<'t> = Scanner<'t, Strict>;
 impl<'t> Reader<'t> {
     fn read_release(self, scanner: &mut Text<'t>, reading: &mut Reading) -> Result<(), ScanError> {
         let columns = &mut reading.columns;
+        let (mut has_url, mut has_content) = (false, false);
         scanner.walk_members(|scanner, key| {
-            match &*self.decode(key) {
+            let name = self.decode(key);
+            let is_container = matches!(scanner.peek()?, b'{' | b'[');
+            has_content |= is_container && !matches!(&*name, "tag" | "details");
+            match &*name {
                 "ocid" => reading.ocid = self.read_identifier(scanner)?,
                 "id" => reading.id = self.read_identifier(scanner)?,
-                "date" => columns.date = self.read_date(scanner)?,
+                "url" => {
+                    has_url = scanner.peek()? == b'"';
+                    scanner.skip_value()?;
+                }
+                "date" => {
+                    let start = scanner.position();
+                    columns.date = self.read_date(scanner)?;
+                    reading.date_place = find_string(self.text, start..scanner.position());
+                }
                 "tag" => columns.tag = self.read_tag(scanner)?,
                 "initiationType" => columns.initiation_type = self.read_text(scanner)?,
                 "language" => columns.language = self.read_text(scanner)?,
@@ -161,7 +191,9 @@ impl<'t> Reader<'t> {
                 _ => drop(scanner.skip_value()?),
             }
             Ok(())
-        })
+        })?;
+        reading.is_link = has_url && !has_content;
+        Ok(())
     }
 
     fn read_buyer(self, scanner: &mut Text<'t>) -> Result<Buyer, ScanError> {

@@ -24,6 +24,8 @@ mod unpack;
 mod upgrade;
 mod version;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -34,7 +36,7 @@ use crate::config;
 use crate::json::{Cut, Loose, Scanner};
 use crate::page::{BrokenDocument, Document, Page};
 use crate::release::{Reason, Reject, Release};
-use crate::source::{Kind, Repair, Source, Version};
+use crate::source::{Kind, OcidPattern, Repair, Source, Version};
 
 /// The options that decide how the items of a source's pages are read.
 #[derive(Clone, Debug)]
@@ -53,6 +55,10 @@ pub struct Options {
     pub kind: Option<Kind>,
     /// The version of the standard. If it is `None`, the package that contains the items decides.
     pub version: Option<Version>,
+    /// True if each release whose only tag is `compiled` is a compiled release.
+    pub compiled: bool,
+    /// The pattern that finds the ocid in the `id` of a release without an ocid.
+    pub ocid_from_id: Option<OcidPattern>,
     /// The repairs that are tried on releases that could not be stored otherwise.
     pub repair: Vec<Repair>,
 }
@@ -67,6 +73,8 @@ impl Options {
             zone: source.zone.clone(),
             kind: source.items.kind,
             version: source.items.version,
+            compiled: source.items.compiled,
+            ocid_from_id: source.items.ocid_from_id.clone(),
             repair: source.decode.repair.clone(),
             ..Self::default()
         }
@@ -83,6 +91,8 @@ impl Default for Options {
             zone: TimeZone::UTC,
             kind: None,
             version: None,
+            compiled: false,
+            ocid_from_id: None,
             repair: Vec::new(),
         }
     }
@@ -95,12 +105,42 @@ pub struct Extracted {
     pub releases: Vec<Release>,
     /// The rejects for the items that cannot be stored.
     pub rejects: Vec<Reject>,
+    /// The number of things that are passed over for each reason, in addition to those among
+    /// `rejects`. They are not kept: a link has nothing of its release but the URL, and a record
+    /// may have thousands of links. Nor are side files beyond a limit.
+    pub unkept: BTreeMap<&'static str, u64>,
+    /// The number of releases of which something was inferred, by what it is:
+    /// [`OCID_OF_RECORD`](crate::release::OCID_OF_RECORD),
+    /// [`OCID_OF_ID`](crate::release::OCID_OF_ID) or [`COMPILED_BY_ID`].
+    pub inferred: BTreeMap<&'static str, u64>,
     /// The number of releases whose `tender/value/amount` could not be read, because it is not an
     /// amount or has more digits than the column can hold. The column is null in these releases.
     pub unread_amounts: u64,
 }
 
 impl Extracted {
+    /// Counts the rejects without those that are passed over.
+    #[must_use]
+    pub fn count_rejects(&self) -> usize {
+        let rejects = self.rejects.iter();
+        rejects.filter(|it| !it.reason.is_passed_over()).count()
+    }
+
+    fn count_unkept(&mut self, reason: Reason) {
+        *self.unkept.entry(reason.as_str()).or_default() += 1;
+    }
+
+    /// Counts what is passed over, by reason.
+    #[must_use]
+    pub fn count_passed_over(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = self.unkept.clone();
+        let kept = self.rejects.iter().map(|reject| reject.reason);
+        for reason in kept.filter(|reason| reason.is_passed_over()) {
+            *counts.entry(reason.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
     /// Estimates the memory of the releases and rejects in bytes, without the page from which they
     /// were read.
     pub(crate) fn estimate_memory(&self) -> usize {
@@ -139,25 +179,29 @@ pub fn extract_documents(
         items.add_document(&document.body, &document.pointer, &document.cut, around);
     }
     let mut extracted = items.into_extracted();
-    extracted.rejects.extend(broken.iter().map(reject_document));
+    for document in broken {
+        match document.body.is_empty() && document.is_side_file() {
+            true => extracted.count_unkept(Reason::SideFile),
+            false => extracted.rejects.push(reject_document(document)),
+        }
+    }
     extracted
 }
 
-/// Creates the reject for a document that is missing or cannot be read.
+/// Creates the reject for a document that is missing, cannot be read or is no data.
 fn reject_document(document: &BrokenDocument) -> Reject {
     let BrokenDocument {
-        is_missing,
+        reason,
         url,
         pointer,
         body,
         message,
     } = document.clone();
-    let (reason, message) = if is_missing {
-        let message = format!("what the page names could not be had: {message}");
-        (Reason::MissingDocument, message)
-    } else {
-        let message = format!("the document is {message}");
-        (Reason::UnreadableDocument, message)
+    let message = match reason {
+        Reason::MissingDocument | Reason::UnfetchedDocument => {
+            format!("what the page names could not be had: {message}")
+        }
+        _ => format!("the document is {message}"),
     };
     Reject {
         reason,
@@ -176,12 +220,14 @@ pub fn extract_items(body: &Bytes, cut: &Cut, options: &Options) -> Extracted {
 }
 
 /// Extracts one item that was kept in the quarantine. `version` is the version of the package
-/// that contained the item.
+/// that contained the item. `ocid` is the ocid of the record that contained the item; an item
+/// that has an ocid keeps its own.
 #[must_use]
 pub fn extract_document(
     document: &Bytes,
     pointer: &str,
     version: Option<Version>,
+    ocid: Option<&str>,
     options: &Options,
 ) -> Extracted {
     let mut items = Unpacker::new(options, 1);
@@ -195,6 +241,7 @@ pub fn extract_document(
             kind => find_kind_by_place(pointer).or(kind),
         },
         version: options.version.or(version),
+        record_ocid: ocid.map(Into::into),
     };
     if pointer.ends_with(COMPILED_RELEASE) {
         items.add_compiled_release(item);
@@ -208,6 +255,10 @@ pub fn extract_document(
 fn measure_depth(value: &[u8]) -> Option<usize> {
     Scanner::new(value, 0, Loose).skip_value().ok()
 }
+
+/// The name of the inference that a release is a compiled release, because its only tag is
+/// `compiled` and its `id` is made of its ocid and its date.
+pub const COMPILED_BY_ID: &str = "compiled-by-id";
 
 /// The end of the pointer to a record's compiled release.
 const COMPILED_RELEASE: &str = "/compiledRelease";

@@ -1,11 +1,13 @@
 //! Reads one release, or refuses it because of its first defect.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::extract::column::{self, Reading};
-use crate::extract::{Options, hash, measure_depth, repair, upgrade};
-use crate::json::{Loose, MAX_DIGITS, ScanError, Scanner, Unstorable, count_values, is_key};
-use crate::release::{Change, Key, Reason, Reject, Release, UPGRADE};
+use crate::extract::{COMPILED_BY_ID, Options, hash, measure_depth, repair, upgrade};
+use crate::json::{MAX_DIGITS, ScanError, Unstorable, count_values};
+use crate::release::{Change, Key, OCID_OF_ID, OCID_OF_RECORD, Reason, Reject, Release, UPGRADE};
 use crate::source::{self, Repair, Version};
 
 /// An item of a page, before the program knows that it is a release.
@@ -17,14 +19,16 @@ pub(super) struct Item {
     pub(super) depth: usize,
     pub(super) kind: Option<source::Kind>,
     pub(super) version: Option<Version>,
+    /// The ocid of the record that contains the item, if the record has one.
+    pub(super) record_ocid: Option<Arc<str>>,
 }
 
-/// The kind of a release. A release is a compiled release if it is the `compiledRelease` of a
-/// record, or if it has the single tag `compiled` and no id. The id matters because South Africa
-/// gives this tag to all its releases, which have an id.
+/// The kind of a release, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Release,
+    /// The release is listed in a record, which may also link to releases.
+    ReleaseOfRecord,
     CompiledRelease,
 }
 
@@ -34,6 +38,7 @@ pub(super) struct ReadRelease {
     key: Key,
     pub(super) reading: Reading,
     repairs: Vec<&'static str>,
+    is_compiled_by_id: bool,
 }
 
 /// Reads a release. A release that could not be stored is repaired first. A release of version
@@ -54,6 +59,14 @@ pub(super) fn read_release(
 }
 
 impl ReadRelease {
+    /// Returns what was inferred of the release.
+    pub(super) fn inferences(&self) -> impl Iterator<Item = &'static str> {
+        let is_ocid = |change: &&&'static str| [OCID_OF_RECORD, OCID_OF_ID].contains(*change);
+        let ocid = self.repairs.iter().find(is_ocid).copied();
+        ocid.into_iter()
+            .chain(self.is_compiled_by_id.then_some(COMPILED_BY_ID))
+    }
+
     pub(super) fn into_release(self, item: Item) -> Release {
         let has_white_space = self.reading.has_white_space;
         let content_hash = hash::hash_content(&self.text, has_white_space, &self.repairs);
@@ -74,9 +87,11 @@ impl ReadRelease {
     }
 }
 
-/// Reads an item as it was served. If that fails, repairs the item and reads it again.
+/// Reads an item as it was served. If that fails, repairs the item and reads it again. In both
+/// forms, an ocid that is only missing within the item is added.
 fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRelease, Refusal> {
-    let refusal = match read_text(item.served.clone(), item.depth, kind, options) {
+    let text = item.served.clone();
+    let refusal = match read_or_add_ocid(item, (text, item.depth), kind, options) {
         Ok(read) => return Ok(read),
         Err(refusal) => refusal,
     };
@@ -85,11 +100,70 @@ fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRele
     };
     let text = Bytes::from(repaired.text);
     let depth = measure_depth(&text).unwrap_or(item.depth);
-    let repairs = repaired.repairs.into_iter().map(Repair::as_str).collect();
-    match read_text(text, depth, kind, options) {
-        Ok(read) => Ok(ReadRelease { repairs, ..read }),
+    let repairs: Vec<_> = repaired.repairs.into_iter().map(Repair::as_str).collect();
+    match read_or_add_ocid(item, (text, depth), kind, options) {
+        Ok(read) => Ok(ReadRelease {
+            repairs: [repairs, read.repairs].concat(),
+            ..read
+        }),
         Err(refusal) => Err(refusal.add_repairs(&repairs)),
     }
+}
+
+/// Reads the text of an item. If only the ocid is missing, and the record around the item or the
+/// item's `id` has one, the ocid is added to the text.
+fn read_or_add_ocid(
+    item: &Item,
+    (text, depth): (Bytes, usize),
+    kind: Kind,
+    options: &Options,
+) -> Result<ReadRelease, Refusal> {
+    let read = read_text(text.clone(), depth, kind, options);
+    let is_missing = |refusal: &Refusal| refusal.reason == Reason::MissingOcid;
+    if !read.as_ref().is_err_and(is_missing) {
+        return read;
+    }
+    let Some((ocid, change)) = find_missing_ocid(item, &text, options) else {
+        return read;
+    };
+    let Some(text) = insert_ocid(&text, &ocid) else {
+        return read;
+    };
+    let read = read_text(text, depth, kind, options)?;
+    Ok(ReadRelease {
+        repairs: vec![change],
+        ..read
+    })
+}
+
+/// Returns the ocid of an item without one, and the name of the change that adds it.
+fn find_missing_ocid(
+    item: &Item,
+    text: &[u8],
+    options: &Options,
+) -> Option<(String, &'static str)> {
+    if let Some(ocid) = &item.record_ocid {
+        return Some((ocid.to_string(), OCID_OF_RECORD));
+    }
+    let pattern = options.ocid_from_id.as_ref()?;
+    let (_, id) = column::read_key(text);
+    Some((pattern.find(&id?)?.to_owned(), OCID_OF_ID))
+}
+
+/// Adds an ocid as the last member of an object. There it replaces an ocid that cannot be read,
+/// because the last one of several members with the same name counts. Returns `None` if the
+/// object is empty.
+fn insert_ocid(text: &[u8], ocid: &str) -> Option<Bytes> {
+    let before = text.trim_ascii_end().strip_suffix(b"}")?;
+    if before.trim_ascii() == b"{" {
+        return None;
+    }
+    let ocid = serde_json::Value::from(ocid).to_string();
+    Some(
+        [before, b",\"ocid\":", ocid.as_bytes(), b"}"]
+            .concat()
+            .into(),
+    )
 }
 
 /// Upgrades a release to version 1.1. Returns `None` if the upgrade changes nothing, or if the
@@ -154,14 +228,15 @@ fn read_text(
     if let Some((what, at)) = reading.unstorable {
         return Err(Refusal::unstorable(what, at));
     }
-    let key = take_key(&mut reading, kind).map_err(|refusal| {
-        if is_link(&bytes) {
-            let message = "the release is not there: the item only links to it".to_owned();
-            return Refusal::new(Reason::LinkedRelease, message);
-        }
-        refusal
-    })?;
+    if reading.is_link && kind == Kind::ReleaseOfRecord {
+        return Err(Refusal::link());
+    }
+    let key = match take_key(&mut reading, text, kind, options) {
+        Err(_) if reading.is_link => return Err(Refusal::link()),
+        key => key?,
+    };
     Ok(ReadRelease {
+        is_compiled_by_id: key.is_compiled() && reading.is_made_by_merge,
         text: bytes,
         key,
         reading,
@@ -169,7 +244,18 @@ fn read_text(
     })
 }
 
-fn take_key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
+/// Returns the key of a release. It is the key of a compiled release if the release is the
+/// `compiledRelease` of a record, or if its only tag is `compiled` and it has no `id`, or one that
+/// is made of the ocid and the date, as the standard's merge makes it.
+///
+/// Neither the tag nor such an `id` is enough. South Africa gives the tag to all its releases, and
+/// all releases of Italian authorities have such an `id`.
+fn take_key(
+    reading: &mut Reading,
+    text: &str,
+    kind: Kind,
+    options: &Options,
+) -> Result<Key, Refusal> {
     let missing = |reason, name| {
         let message = format!(
             "the release has no {name}, or one that is neither text nor a number, or empty"
@@ -182,25 +268,21 @@ fn take_key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
         return Ok(Key::compiled(ocid));
     }
     let says_compiled = matches!(reading.columns.tag.as_deref(), Some([tag]) if tag == "compiled");
-    match reading.id.take() {
+    let date = &text[reading.date_place.clone()];
+    let id = reading.id.take();
+    let is_made_by_merge = |id: &String| {
+        let rest = id.strip_prefix(&*ocid).and_then(|id| id.strip_prefix('-'));
+        !date.is_empty() && rest == Some(date)
+    };
+    reading.is_made_by_merge = says_compiled && id.as_ref().is_some_and(is_made_by_merge);
+    match id {
+        Some(_) if reading.is_made_by_merge || (says_compiled && options.compiled) => {
+            Ok(Key::compiled(ocid))
+        }
         Some(release_id) => Ok(Key { ocid, release_id }),
         None if says_compiled => Ok(Key::compiled(ocid)),
         None => Err(missing(Reason::MissingId, "id")),
     }
-}
-
-/// Returns true if an item only links to a release, as a linked release of the standard does.
-/// Such an item has a `url`, and no other members except perhaps `date` and `tag`.
-fn is_link(item: &[u8]) -> bool {
-    let (mut has_url, mut has_more) = (false, false);
-    let mut scanner = Scanner::new(item, 0, Loose);
-    let walked = scanner.walk_members(|scanner, key| {
-        let is_named = |name: &&str| is_key(&item[key.clone()], name);
-        has_url |= is_named(&"url");
-        has_more |= !["url", "date", "tag"].iter().any(is_named);
-        scanner.skip_value().map(drop)
-    });
-    walked.is_ok() && has_url && !has_more
 }
 
 #[derive(Debug)]
@@ -218,6 +300,11 @@ impl Refusal {
     fn add_repairs(self, repairs: &[&str]) -> Self {
         let message = format!("once repaired ({}), {}", repairs.join(", "), self.message);
         Self { message, ..self }
+    }
+
+    fn link() -> Self {
+        let message = "the release is not there: the item only links to it".to_owned();
+        Self::new(Reason::LinkedRelease, message)
     }
 
     pub(super) fn is_link(&self) -> bool {
@@ -258,7 +345,7 @@ impl Refusal {
     pub(super) fn into_reject(self, item: Item, kind: Kind) -> Reject {
         let (ocid, release_id) = column::read_key(&item.served);
         let release_id = match kind {
-            Kind::Release => release_id,
+            Kind::Release | Kind::ReleaseOfRecord => release_id,
             Kind::CompiledRelease => Some(String::new()),
         };
         Reject {
@@ -267,7 +354,7 @@ impl Refusal {
             pointer: item.pointer,
             url: None,
             document: item.served,
-            ocid,
+            ocid: ocid.or_else(|| item.record_ocid.as_deref().map(str::to_owned)),
             release_id,
             version: item.version,
             sqlstate: None,

@@ -90,7 +90,11 @@ mod refusals {
                 b"{\"ocid\":\"o\",\"id\":\"i\",\"a\":1e9999}",
                 Reason::LargeNumber,
             ),
-            (b"{\"id\":\"i\",\"url\":\"u\"}", Reason::MissingOcid),
+            (b"{\"id\":\"i\",\"url\":\"u\"}", Reason::LinkedRelease),
+            (
+                b"{\"id\":\"i\",\"url\":\"u\",\"buyer\":{}}",
+                Reason::MissingOcid,
+            ),
             (b"{\"url\":\"u\"}", Reason::LinkedRelease),
             (
                 b"{\"tag\":[\"tender\"],\"date\":\"d\",\"\\u0075rl\":\"u\"}",
@@ -266,7 +270,7 @@ mod changes {
             ..options()
         };
         let served = Bytes::copy_from_slice(item.as_bytes());
-        let mut extracted = extract_document(&served, "/releases/0", version, &options);
+        let mut extracted = extract_document(&served, "/releases/0", version, None, &options);
         match extracted.releases.pop() {
             Some(release) => {
                 assert_eq!(release.served_text(), &served);

@@ -1,9 +1,9 @@
 //! Unpacks items of any kind until only releases are left.
 //!
 //! A package is divided into its releases or records. A record is divided into its releases and
-//! its compiled release. If an entry of a record only links to a release, the entry is skipped as
-//! long as the record's compiled release is stored, because the compiled release includes the
-//! linked release.
+//! its compiled release. If an entry of a record only links to a release, the entry is passed over
+//! as long as the record's compiled release is stored, because the compiled release includes the
+//! linked release. The versioned release of a record is passed over too, but it is kept.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::extract::read::{self, Item, Kind, ReadRelease, Refusal};
 use crate::extract::version::{find_items_version, find_package_version};
-use crate::extract::{COMPILED_RELEASE, Extracted, Options};
+use crate::extract::{COMPILED_RELEASE, Extracted, Options, column};
 use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_key};
 use crate::release::{Reason, Reject, Release};
 use crate::source;
@@ -62,6 +62,7 @@ impl<'o> Unpacker<'o> {
             .or_else(|| find_items_version(cut, around));
         let kind = || cut.list.as_deref().and_then(find_kind_by_list);
         let kind = self.options.kind.or_else(kind);
+        let record_ocid: Option<Arc<str>> = find_record_ocid(cut, around).map(Into::into);
         for item in &cut.items {
             // If the range is outside this body, the item is empty and is rejected later.
             let bytes = document.get(item.range.clone()).unwrap_or_default();
@@ -74,6 +75,7 @@ impl<'o> Unpacker<'o> {
                 depth: item.depth,
                 kind,
                 version,
+                record_ocid: record_ocid.clone(),
             });
         }
     }
@@ -120,6 +122,9 @@ impl<'o> Unpacker<'o> {
 
     fn store(&mut self, item: Item, read: ReadRelease) {
         self.extracted.unread_amounts += u64::from(read.reading.has_unread_amount);
+        for inference in read.inferences() {
+            *self.extracted.inferred.entry(inference).or_default() += 1;
+        }
         let release = read.into_release(item);
         self.extracted.releases.push(Release {
             url: self.url.clone(),
@@ -136,8 +141,7 @@ impl<'o> Unpacker<'o> {
     }
 
     fn add_package(&mut self, item: Item, package: &Package) {
-        let shape = ItemsAt::parse(package.shape).expect("a valid pointer");
-        let cut = match json::cut(&item.served, &[shape]) {
+        let cut = match package.cut(&item.served) {
             Ok(cut) => cut,
             Err(Unreadable(found)) => {
                 let refusal = read::find_json_error(&item.served).unwrap_or_else(|| {
@@ -147,9 +151,20 @@ impl<'o> Unpacker<'o> {
                 return self.refuse(item, Kind::Release, refusal);
             }
         };
-        if !self.reserve(cut.items.len()) {
+        let other = package.find_other(&cut.envelope);
+        let other = other.and_then(|other| Some((other, other.cut(&item.served).ok()?)));
+        let lists = [Some((package, cut)), other];
+        let count = lists.iter().flatten().map(|(_, cut)| cut.items.len()).sum();
+        if !self.reserve(count) {
             return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
+        for (package, cut) in lists.into_iter().flatten() {
+            self.add_entries(&item, package, &cut);
+        }
+    }
+
+    /// Adds the entries of one list of a package.
+    fn add_entries(&mut self, item: &Item, package: &Package, cut: &Cut) {
         let version = self
             .options
             .version
@@ -161,6 +176,7 @@ impl<'o> Unpacker<'o> {
                 depth: entry.depth,
                 kind: Some(package.entries),
                 version,
+                record_ocid: None,
             });
         }
     }
@@ -176,22 +192,27 @@ impl<'o> Unpacker<'o> {
                 return self.refuse(item, Kind::Release, refusal);
             }
         };
-        let Record { releases, compiled } = record;
-        if releases.is_empty() && compiled.is_empty() {
-            // Only the position of the item suggested that the item is a record, so it may be a
-            // release.
-            if self.options.kind.is_none()
-                && let Ok(read) = read::read_release(&item, Kind::Release, self.options)
-            {
-                return self.store(item, read);
-            }
-            let message = "the record has neither releases nor a compiled release";
+        if record.releases.is_empty() && record.compiled.is_empty() {
+            return self.add_empty_record(item, &record);
+        }
+        if !self.reserve(record.count()) {
+            return self.refuse(item, Kind::Release, too_many_releases(self.options));
+        }
+        let item = Item {
+            record_ocid: record.ocid.clone(),
+            ..item
+        };
+        if self.has_only_history(&item, &record) {
+            let message = "the record has only a versioned release, and links to its releases";
             let refusal = Refusal::new(Reason::EmptyRecord, message.to_owned());
             return self.refuse(item, Kind::Release, refusal);
         }
-        if !self.reserve(releases.len() + compiled.len()) {
-            return self.refuse(item, Kind::Release, too_many_releases(self.options));
-        }
+        let Record {
+            releases,
+            compiled,
+            versioned,
+            ..
+        } = record;
         let compiled = compiled.into_iter().map(|entry| {
             let compiled = item.release_at(entry, COMPILED_RELEASE);
             let read = read::read_release(&compiled, Kind::CompiledRelease, self.options);
@@ -201,12 +222,12 @@ impl<'o> Unpacker<'o> {
         let is_summed_up = compiled.iter().any(|(_, read)| read.is_ok());
         for (index, entry) in releases.into_iter().enumerate() {
             let release = item.release_at(entry, &format!("/releases/{index}"));
-            match read::read_release(&release, Kind::Release, self.options) {
+            match read::read_release(&release, Kind::ReleaseOfRecord, self.options) {
                 Ok(read) => self.store(release, read),
-                // The link can be skipped, because the compiled release includes the linked
-                // release.
-                Err(refusal) if refusal.is_link() && is_summed_up => {}
-                Err(refusal) => self.refuse(release, Kind::Release, refusal),
+                Err(refusal) if refusal.is_link() && is_summed_up => {
+                    self.extracted.count_unkept(Reason::IncludedLink);
+                }
+                Err(refusal) => self.refuse(release, Kind::ReleaseOfRecord, refusal),
             }
         }
         for (compiled, read) in compiled {
@@ -215,6 +236,52 @@ impl<'o> Unpacker<'o> {
                 Err(refusal) => self.refuse(compiled, Kind::CompiledRelease, refusal),
             }
         }
+        for entry in versioned {
+            self.pass_over_versioned_release(item.release_at(entry, "/versionedRelease"));
+        }
+    }
+
+    /// Adds a record that has neither releases nor a compiled release.
+    fn add_empty_record(&mut self, item: Item, record: &Record) {
+        // Only the position of the item suggested that the item is a record, so it may be a
+        // release.
+        if self.options.kind.is_none()
+            && let Ok(read) = read::read_release(&item, Kind::Release, self.options)
+        {
+            return self.store(item, read);
+        }
+        let message = match record.versioned.is_empty() {
+            true => "the record has neither releases nor a compiled release",
+            false => "the record has only a versioned release",
+        };
+        let refusal = Refusal::new(Reason::EmptyRecord, message.to_owned());
+        self.refuse(item, Kind::Release, refusal);
+    }
+
+    /// Returns true if nothing of a record can be stored, but it has a versioned release. Then the
+    /// record is refused as a whole, so that a replay has all of it.
+    fn has_only_history(&self, item: &Item, record: &Record) -> bool {
+        let is_link = |(index, entry): (usize, &Span)| {
+            let release = item.release_at(entry.clone(), &format!("/releases/{index}"));
+            let read = read::read_release(&release, Kind::ReleaseOfRecord, self.options);
+            read.is_err_and(|refusal| refusal.is_link())
+        };
+        !record.versioned.is_empty()
+            && record.compiled.is_empty()
+            && record.releases.iter().enumerate().all(is_link)
+    }
+
+    /// Keeps the versioned release of a record. It has no key of its own, because it has the
+    /// values of several releases.
+    fn pass_over_versioned_release(&mut self, item: Item) {
+        let message = "a versioned release is the history of a record and is not stored";
+        let refusal = Refusal::new(Reason::VersionedRelease, message.to_owned());
+        let reject = refusal.into_reject(item, Kind::Release);
+        self.extracted.rejects.push(Reject {
+            url: self.url.clone(),
+            release_id: None,
+            ..reject
+        });
     }
 
     /// Counts `items` items instead of the one item that contains them. Returns false if the page
@@ -234,24 +301,48 @@ fn too_many_releases(options: &Options) -> Refusal {
     Refusal::new(Reason::TooManyReleases, message)
 }
 
-/// A kind of package, and the kind of the entries in its list.
+/// A kind of package, the name of its list, and the kind of the entries in the list.
 struct Package {
     name: &'static str,
-    shape: &'static str,
+    list: &'static str,
     entries: source::Kind,
 }
 
 const RELEASES: Package = Package {
     name: "release package",
-    shape: "/releases/*",
+    list: "releases",
     entries: source::Kind::Release,
 };
 
 const RECORDS: Package = Package {
     name: "record package",
-    shape: "/records/*",
+    list: "records",
     entries: source::Kind::Record,
 };
+
+impl Package {
+    fn cut(&self, package: &[u8]) -> Result<Cut, Unreadable> {
+        let shape = ItemsAt::parse(&format!("/{}/*", self.list)).expect("a valid pointer");
+        json::cut(package, &[shape])
+    }
+
+    /// Returns the other kind of package if the package also has a list of that kind. `envelope`
+    /// is the package without the entries of its own list.
+    fn find_other(&self, envelope: &Value) -> Option<&'static Package> {
+        let has_entries = |other: &&Package| {
+            let list = envelope.get(other.list).and_then(Value::as_array);
+            other.list != self.list && list.is_some_and(|list| !list.is_empty())
+        };
+        [&RELEASES, &RECORDS].into_iter().find(has_entries)
+    }
+}
+
+/// Returns the ocid of a document that is a record, and whose items are the record's releases.
+fn find_record_ocid<'v>(cut: &Cut, around: &'v Value) -> Option<&'v str> {
+    let (place, name) = cut.list_of_items()?.rsplit_once('/')?;
+    let ocid = around.pointer(place)?.get("ocid")?.as_str()?;
+    (name == "releases" && !ocid.trim().is_empty()).then_some(ocid)
+}
 
 /// Returns the kind of an item by the name of the list that contains it.
 pub(super) fn find_kind_by_place(pointer: &str) -> Option<source::Kind> {
@@ -296,8 +387,10 @@ fn find_kind_by_members(item: &[u8]) -> Option<source::Kind> {
 /// `releases` is an object, it counts as a list with one release.
 #[derive(Debug, Default)]
 struct Record {
+    ocid: Option<Arc<str>>,
     releases: Vec<Span>,
     compiled: Vec<Span>,
+    versioned: Vec<Span>,
 }
 
 /// The position of a value in a record, and its depth.
@@ -321,17 +414,26 @@ impl Record {
                     Ok(())
                 });
             }
-            let is_compiled = is_key(name, "compiledRelease");
+            let is_named = |member| is_key(name, member);
             let is_lone = is_releases && scanner.peek()? == b'{';
             let span = scanner.read_value()?;
+            let value = &record[span.0.clone()];
             if is_lone {
                 read.releases.push(span);
-            } else if is_compiled && &record[span.0.clone()] != b"null" {
+            } else if is_named("compiledRelease") && value != b"null" {
                 read.compiled.push(span);
+            } else if is_named("versionedRelease") && value != b"null" {
+                read.versioned.push(span);
+            } else if is_named("ocid") {
+                read.ocid = column::decode_identifier(value).map(Into::into);
             }
             Ok(())
         })?;
         Ok(read)
+    }
+
+    fn count(&self) -> usize {
+        self.releases.len() + self.compiled.len() + self.versioned.len()
     }
 }
 
@@ -343,12 +445,15 @@ impl Item {
             depth,
             kind: Some(source::Kind::Release),
             version: self.version,
+            record_ocid: self.record_ocid.clone(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::extract::extract_items;
     use crate::source;
@@ -356,15 +461,9 @@ mod tests {
     /// Extracts the items of a body. Returns the pointer and the key of each release, and the
     /// pointer and the reason of each reject.
     fn read(body: &str, items: &source::Items) -> Vec<String> {
-        let options = Options {
-            kind: items.kind,
-            ..Options::default()
-        };
-        let body = Bytes::copy_from_slice(body.as_bytes());
-        let cut = json::cut(&body, &items.shapes).unwrap();
         let Extracted {
             releases, rejects, ..
-        } = extract_items(&body, &cut, &options);
+        } = extract(body, items);
         let releases = releases.iter().map(|release| {
             let text = std::str::from_utf8(&release.text).unwrap();
             assert!(text.contains(&format!(r#""ocid":"{}""#, release.key.ocid)));
@@ -378,6 +477,18 @@ mod tests {
             .iter()
             .map(|reject| format!("{} {}", reject.pointer, reject.reason));
         releases.chain(rejects).collect()
+    }
+
+    fn extract(body: &str, items: &source::Items) -> Extracted {
+        let options = Options {
+            kind: items.kind,
+            compiled: items.compiled,
+            ocid_from_id: items.ocid_from_id.clone(),
+            ..Options::default()
+        };
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let cut = json::cut(&body, &items.shapes).unwrap();
+        extract_items(&body, &cut, &options)
     }
 
     #[track_caller]
@@ -445,7 +556,7 @@ mod tests {
         // Only the members show the kind of the item.
         check(
             &format!(r#"{{"versionedRelease":{{}},"releases":[{A}]}}"#),
-            &["/releases/0 a 1"],
+            &["/releases/0 a 1", "/versionedRelease versioned-release"],
         );
     }
 
@@ -496,11 +607,148 @@ mod tests {
             &format!(r#"{{"releases":[{LINK}]}}"#),
             &["/releases/0 linked-release"],
         );
-        // An item that has an id of its own is not a link.
+        // A release in a package may have a URL.
         check(
-            r#"{"releases":[{"url":"u","id":"1"}]}"#,
-            &["/releases/0 missing-ocid"],
+            r#"{"releases":[{"url":"u","ocid":"a","id":"1"}]}"#,
+            &["/releases/0 a 1"],
         );
+    }
+
+    #[test]
+    fn a_link_may_say_which_release_it_leads_to() {
+        let links = [
+            r#"{"id":"1","url":"u","date":"d","tag":["tender"]}"#,
+            r#"{"url":"u","details":{"id":"1","tender":{"title":"t"}}}"#,
+            r#"{"ocid":"a","id":"1","url":"u"}"#,
+        ];
+        check(&record(&links), &["/compiledRelease a compiled"]);
+        let extracted = extract(&record(&links), &source::Items::default());
+        assert_eq!(extracted.unkept, BTreeMap::from([("included-link", 3)]));
+        assert_eq!(extracted.count_passed_over(), extracted.unkept);
+        let refused = links.map(|link| {
+            let alone = format!(r#"{{"ocid":"a","releases":[{link}],"compiledRelease":null}}"#);
+            read(&alone, &source::Items::default())
+        });
+        assert_eq!(refused, [(); 3].map(|()| ["/releases/0 linked-release"]));
+        // A release with content is no link, although it says where it is.
+        let release = r#"{"id":"1","url":"u","tender":{"title":"t"}}"#;
+        check(
+            &record(&[release]),
+            &["/releases/0 a 1", "/compiledRelease a compiled"],
+        );
+    }
+
+    #[test]
+    fn a_versioned_release_is_kept_and_passed_over() {
+        let versioned = r#"{"ocid":"a","tag":[{"releaseID":"1","value":["tender"]}]}"#;
+        let record = |rest: &str| format!(r#"{{"ocid":"a","versionedRelease":{versioned}{rest}}}"#);
+        let body = record(&format!(
+            r#","releases":[{A}],"compiledRelease":{COMPILED}"#
+        ));
+        check(
+            &body,
+            &[
+                "/releases/0 a 1",
+                "/compiledRelease a compiled",
+                "/versionedRelease versioned-release",
+            ],
+        );
+        let extracted = extract(&body, &source::Items::default());
+        assert_eq!(extracted.count_rejects(), 0);
+        assert_eq!(extracted.rejects[0].document, versioned.as_bytes());
+        // Where nothing else is stored, the record is refused, and has all bytes.
+        for rest in [
+            "",
+            r#","releases":[]"#,
+            &format!(r#","releases":[{LINK},{LINK}]"#),
+        ] {
+            let body = record(rest);
+            check(&body, &[" empty-record"]);
+            let extracted = extract(&body, &source::Items::default());
+            assert_eq!(extracted.rejects[0].document, body.as_bytes());
+        }
+        // A bad release is refused for its own reason.
+        let body = record(r#","releases":[{"ocid":"a","x":"\u0000"}]"#);
+        check(
+            &body,
+            &[
+                "/releases/0 nul-character",
+                "/versionedRelease versioned-release",
+            ],
+        );
+        check(
+            &record(r#","compiledRelease":7"#).replace(versioned, "null"),
+            &["/compiledRelease not-an-object"],
+        );
+    }
+
+    #[test]
+    fn a_record_tells_the_ocid_of_what_it_has() {
+        let body = r#"{"records":[{"releases":[{"id":"1"},{"ocid":"b","id":"2"},{"ocid":null,"id":3}],
+            "compiledRelease":{"date":"d" },"ocid":"a"}]}"#;
+        check(
+            body,
+            &[
+                "/records/0/releases/0 a 1",
+                "/records/0/releases/1 b 2",
+                "/records/0/releases/2 a 3",
+                "/records/0/compiledRelease a compiled",
+            ],
+        );
+        let extracted = extract(body, &source::Items::default());
+        assert_eq!(extracted.inferred, BTreeMap::from([("ocid-of-record", 3)]));
+        let [first, second, ..] = &extracted.releases[..] else {
+            panic!("{extracted:?}");
+        };
+        assert_eq!(first.served_text(), r#"{"id":"1"}"#);
+        assert_eq!(first.change.as_ref().unwrap().repairs, ["ocid-of-record"]);
+        assert_eq!(second.change, None);
+        // The ocid stays missing if the record has none, and without it there is nothing.
+        check(
+            r#"{"compiledRelease":{"id":"1"},"releases":[{"id":"1"}]}"#,
+            &["/releases/0 missing-ocid", "/compiledRelease missing-ocid"],
+        );
+        let extracted = extract(
+            r#"{"ocid":"a","releases":[{"id":"9","x":"\u0000"},{"tag":[]}]}"#,
+            &source::Items::default(),
+        );
+        for reject in &extracted.rejects {
+            assert_eq!(reject.ocid.as_deref(), Some("a"));
+        }
+    }
+
+    #[test]
+    fn an_ocid_is_made_of_the_id_if_the_source_says_so() {
+        let body =
+            r#"[{"id":"ocds-x-12-01"},{"id":"other"},{"ocid":"own","id":"ocds-x-13-01"},{}]"#;
+        let items = items_declared_as(r"{ ocid_from_id = '^(ocds-x-\d+)-\d+$' }");
+        let expected = [
+            "/0 ocds-x-12 ocds-x-12-01",
+            "/2 own ocds-x-13-01",
+            "/1 missing-ocid",
+            "/3 missing-ocid",
+        ];
+        assert_eq!(read(body, &items), expected);
+        let extracted = extract(body, &items);
+        assert_eq!(extracted.inferred, BTreeMap::from([("ocid-of-id", 1)]));
+        assert_eq!(read(body, &source::Items::default()).len(), 4);
+    }
+
+    #[test]
+    fn both_lists_of_a_package_are_read() {
+        let package = format!(
+            r#"{{"records":[{}],"version":"1.1","releases":[{B}]}}"#,
+            record(&[])
+        );
+        let expected = [
+            "/0/records/0/compiledRelease a compiled",
+            "/0/releases/0 b 2",
+        ];
+        check(&format!("[{package}]"), &expected);
+        let declared = items_declared_as(r#"{ pointer = "/*", kind = "release_package" }"#);
+        let mut found = read(&format!("[{package}]"), &declared);
+        found.sort_unstable();
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -531,7 +779,7 @@ mod tests {
             &[
                 "/compiledRelease a compiled",
                 "/releases/0 missing-id",
-                "/releases/1 missing-ocid",
+                "/releases/1 missing-id",
             ],
         );
     }
@@ -567,6 +815,40 @@ mod tests {
             check(&records, &[expected]);
         }
         check(r#"{"versionedRelease":{}}"#, &[" empty-record"]);
+    }
+
+    #[test]
+    fn a_release_is_compiled_if_the_tag_and_the_id_say_so() {
+        let merged = r#"{"ocid":"a","id":"a-2026-01-02T00:00:00Z","date":"2026-01-02T00:00:00Z","tag":["compiled"]}"#;
+        check(&format!("[{merged}]"), &["/0 a compiled"]);
+        let extracted = extract(&format!("[{merged}]"), &source::Items::default());
+        assert_eq!(extracted.inferred, BTreeMap::from([("compiled-by-id", 1)]));
+        // The date may have any form, but must be the same.
+        let day = r#"{"ocid":"a","id":"a-2/1/26","tag":"compiled","date": "2/1/26"}"#;
+        check(&format!("[{day}]"), &["/0 a compiled"]);
+        for (from, to) in [
+            (r#"["compiled"]"#, r#"["tender"]"#),
+            (r#"["compiled"]"#, r#"["compiled","tender"]"#),
+            (r#""date":"2026-01-02"#, r#""date":"2026-01-03"#),
+            (r#""id":"a-"#, r#""id":"b-"#),
+            (r#""date":"#, r#""updated":"#),
+        ] {
+            let release = merged.replace(from, to);
+            let found = read(&format!("[{release}]"), &source::Items::default());
+            assert!(!found[0].ends_with("compiled"), "{release}: {found:?}");
+        }
+        check(
+            r#"[{"ocid":"a","id":"a-","date":"","tag":["compiled"]}]"#,
+            &["/0 a a-"],
+        );
+    }
+
+    #[test]
+    fn a_release_that_says_it_is_compiled_is_one_if_the_source_says_so() {
+        let body =
+            format!(r#"[{COMPILED},{A},{{"ocid":"b","id":"2","tag":["compiled","tender"]}}]"#);
+        let items = items_declared_as("{ compiled = true }");
+        assert_eq!(read(&body, &items), ["/0 a compiled", "/1 a 1", "/2 b 2"]);
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::http::{Answer, Received, RequestSpec};
 use crate::page::{
     BrokenDocument, Cursor, Document, MorePages, Page, Position, Undecodable, Validators,
 };
+use crate::release::Reason::{MissingDocument, UnfetchedDocument, UnreadableDocument};
 use crate::source::Detail;
 
 /// An item with one of these statuses does not exist.
@@ -347,8 +348,8 @@ impl StretchRequest<'_> {
             fetcher, detail, ..
         } = self;
         let broken =
-            |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| BrokenDocument {
-                is_missing,
+            |url: Option<&Url>, reason, body: Option<Bytes>, message: String| BrokenDocument {
+                reason,
                 url: url.map(|url| fetcher.target_policy().redact_url(url).into()),
                 pointer: pointer_to_item(fetcher, item),
                 body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
@@ -359,7 +360,7 @@ impl StretchRequest<'_> {
             Ok(target) => target,
             // the index page is data, so it may name any URL
             Err(error) if error.kind() == Kind::LinkRefused => {
-                return Ok(broken(None, true, None, error.chain()).into());
+                return Ok(broken(None, UnfetchedDocument, None, error.chain()).into());
             }
             Err(error) => return Err(error),
         };
@@ -382,7 +383,7 @@ impl StretchRequest<'_> {
             // it concerns only the item unless it happens to several in a row
             Err(error) if matches!(error.kind(), Kind::HostRefused | Kind::Interrupted) => {
                 let why = error.chain();
-                let broken = broken(url, true, None, why.clone());
+                let broken = broken(url, UnfetchedDocument, None, why.clone());
                 return Ok(FetchedItem {
                     refusal: Some((error.kind(), why)),
                     ..broken.into()
@@ -394,12 +395,14 @@ impl StretchRequest<'_> {
             Answer::Read(Some(decoded)) => build_documents(fetcher, decoded, &target.url, item),
             Answer::Read(None) => FetchedItem::default(),
             Answer::Unreadable { body, message, .. } => {
-                broken(url, false, Some(body), message).into()
+                broken(url, UnreadableDocument, Some(body), message).into()
             }
             // the request did not ask whether the item has changed
-            Answer::Unchanged(_) => broken(url, true, None, "status 304".into()).into(),
-            // an item that is named but missing is rejected, whatever its status means in place
-            // of a page
+            Answer::Unchanged(_) => {
+                broken(url, UnfetchedDocument, None, "status 304".into()).into()
+            }
+            // an item that is named but missing is said to be missing, whatever its status means
+            // in place of a page
             Answer::Status(status)
                 if empty.contains(&status) && !OWN_STATUSES.contains(&status) =>
             {
@@ -407,10 +410,15 @@ impl StretchRequest<'_> {
             }
             Answer::Status(status) => {
                 let answer = format!("status {status}");
-                let broken = broken(url, true, None, answer.clone());
-                let is_refused = !GONE.contains(&status);
+                let is_gone = GONE.contains(&status);
+                let reason = if is_gone {
+                    MissingDocument
+                } else {
+                    UnfetchedDocument
+                };
+                let broken = broken(url, reason, None, answer.clone());
                 FetchedItem {
-                    refusal: is_refused.then_some((Kind::Environment, answer)),
+                    refusal: (!is_gone).then_some((Kind::Environment, answer)),
                     ..broken.into()
                 }
             }
@@ -426,13 +434,12 @@ fn build_documents(fetcher: &Fetcher, decoded: Decoded, url: &Url, item: &str) -
         mut documents,
         mut broken,
     } = decoded;
-    if let [document] = &mut documents[..]
-        && document.pointer.is_empty()
-    {
-        // the page already keeps the envelope of the index
-        document.cut.envelope = decode::reduce_to_version(&envelope, document.cut.list_of_items());
-    }
     for document in &mut documents {
+        if document.pointer.is_empty() {
+            // the page already keeps the envelope of the index
+            let list = document.cut.list_of_items();
+            document.cut.envelope = decode::reduce_to_version(&envelope, list);
+        }
         document.url = Some(Arc::clone(&url));
     }
     for document in &mut broken {
@@ -543,7 +550,7 @@ mod tests {
 
     fn refused(status: u16) -> FetchedItem {
         let broken = BrokenDocument {
-            is_missing: true,
+            reason: MissingDocument,
             url: None,
             pointer: String::new(),
             body: Bytes::new(),

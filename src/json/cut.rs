@@ -111,6 +111,37 @@ pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
     Err(Unreadable(found))
 }
 
+/// Divides the second list of a page that has both `releases` and `records`. `cut` is the page
+/// divided into the items of the first list, so its envelope shows whether there is a second one.
+/// The second list must be among the shapes. It is removed from the envelope, and the new `Cut`
+/// has no envelope of its own.
+pub fn cut_second_list(body: &[u8], shapes: &[ItemsAt], cut: &mut Cut) -> Option<Cut> {
+    let list = name_second_list(cut.list.as_deref()?)?;
+    let entries = cut.envelope.pointer_mut(&list)?;
+    if entries.as_array().is_none_or(Vec::is_empty) {
+        return None;
+    }
+    let shape = find_shape(&list, shapes)?;
+    let mut second = cut_lists(body, shape, false).ok()?;
+    *entries = Value::Array(Vec::new());
+    second.envelope = Value::Null;
+    Some(second)
+}
+
+/// Returns the pointer to the list that a package may have besides this list.
+pub(super) fn name_second_list(list: &str) -> Option<String> {
+    match list.rsplit_once('/')? {
+        (place, "releases") => Some(format!("{place}/records")),
+        (place, "records") => Some(format!("{place}/releases")),
+        _ => None,
+    }
+}
+
+pub(super) fn find_shape<'s>(list: &str, shapes: &'s [ItemsAt]) -> Option<&'s ItemsAt> {
+    let shape = format!("{list}/*");
+    shapes.iter().find(|known| known.to_string() == shape)
+}
+
 const MAX_EMPTY_PACKAGE_BYTES: usize = 64 << 10;
 
 /// Parses a package that has no list because the list would be empty. Brazil, Scotland and Wales
@@ -318,6 +349,24 @@ mod tests {
         ] {
             assert!(cut(other.as_bytes(), &shapes).is_err(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_page_may_have_two_lists() {
+        let body = br#"{"records":[{"b":2}],"uri":"u","releases":[{"a":1}],"more":[3]}"#;
+        let shapes = shapes(&["/releases/*", "/records/*"]);
+        let mut first = cut(body, &shapes).unwrap();
+        assert_eq!(first.list.as_deref(), Some("/releases"));
+        let second = cut_second_list(body, &shapes, &mut first).unwrap();
+        assert_eq!(second.list.as_deref(), Some("/records"));
+        assert_eq!(&body[second.items[0].range.clone()], br#"{"b":2}"#);
+        let envelope = json!({"records": [], "uri": "u", "releases": [], "more": [3]});
+        assert_eq!(first.envelope, envelope);
+        assert!(cut_second_list(body, &shapes, &mut first).is_none());
+        // Whoever declares one list does not want the other one.
+        let mut first = cut(body, &shapes[..1]).unwrap();
+        assert!(cut_second_list(body, &shapes[..1], &mut first).is_none());
+        assert_eq!(first.envelope["records"], json!([{"b": 2}]));
     }
 
     #[test]

@@ -15,10 +15,11 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::cut::{find_shape, name_second_list};
 use super::lists::{ItemSpan, ListScan, ListScanError, parse_envelope};
 use super::salvage;
 use super::scan::{Loose, ScanError, Scanner, is_white_space};
-use crate::json::{Item, ItemsAt};
+use crate::json::{Cut, Item, ItemsAt, cut};
 
 /// A list that is read window by window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +157,41 @@ impl LongList {
             end: at,
             continuation,
         }
+    }
+
+    /// Divides a second list of the document that comes before this list. `before` is the text up
+    /// to the bracket that opens this list. Returns the second list with the text that it is in.
+    #[must_use]
+    pub fn cut_list_before(&self, before: &[u8], shapes: &[ItemsAt]) -> Option<(Vec<u8>, Cut)> {
+        let closed = "]".to_owned() + &"}".repeat(self.path.len());
+        self.cut_second_list(shapes, || [before, closed.as_bytes()].concat(), before)
+    }
+
+    /// Divides a second list of the document that comes after this list. `after` is the text after
+    /// the last item of this list. Returns the second list with the text that it is in.
+    #[must_use]
+    pub fn cut_list_after(&self, after: &[u8], shapes: &[ItemsAt]) -> Option<(Vec<u8>, Cut)> {
+        let end = after.iter().position(|byte| *byte == b']')?;
+        let after = &after[end..];
+        let whole = || [&*self.text_before_items(), after].concat();
+        self.cut_second_list(shapes, whole, after)
+    }
+
+    /// Divides the second list of a whole document, which is built only if a part of it mentions
+    /// the list.
+    fn cut_second_list(
+        &self,
+        shapes: &[ItemsAt],
+        build_whole: impl Fn() -> Vec<u8>,
+        part: &[u8],
+    ) -> Option<(Vec<u8>, Cut)> {
+        let list = name_second_list(&self.pointer)?;
+        let (_, name) = list.rsplit_once('/')?;
+        memchr::memmem::find(part, name.as_bytes())?;
+        let shape = find_shape(&list, shapes)?;
+        let whole = build_whole();
+        let cut = cut(&whole, std::slice::from_ref(shape)).ok()?;
+        (!cut.items.is_empty()).then_some((whole, cut))
     }
 
     /// Returns the start of a document that has only this list.

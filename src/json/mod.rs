@@ -23,7 +23,7 @@ mod salvage;
 mod scan;
 mod tree;
 
-pub use self::cut::{Cut, Item, Unreadable, cut};
+pub use self::cut::{Cut, Item, Unreadable, cut, cut_second_list};
 pub(crate) use self::lists::is_key;
 pub use self::lists::{MAX_ENVELOPE_BYTES, MAX_ITEMS};
 pub use self::long_list::{Continuation, DocumentStart, LongList, Portion, PortionLimits};

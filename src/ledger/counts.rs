@@ -10,7 +10,8 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::request::Requests;
 
-/// The numbers of releases by outcome. `releases` is the sum of the other five numbers.
+/// The numbers of releases by outcome. `releases` is the sum of the five outcomes. What is passed
+/// over was never a release, and is no part of the sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// The number of all releases that were served, including compiled releases and rejects.
@@ -26,6 +27,8 @@ pub struct Counts {
     pub folded: i64,
     /// The number of releases that were rejected and kept in `ocds.quarantine`.
     pub quarantined: i64,
+    /// The number of served things that were never releases, such as side files of an archive.
+    pub passed_over: i64,
 }
 
 impl Counts {
@@ -53,6 +56,7 @@ impl Counts {
             unchanged: added(self.unchanged, earlier.unchanged),
             folded: added(self.folded, earlier.folded),
             quarantined: added(self.quarantined, earlier.quarantined),
+            passed_over: added(self.passed_over, earlier.passed_over),
         };
         counts.releases = counts.outcomes().iter().map(|(_, count)| count).sum();
         counts
@@ -68,6 +72,7 @@ impl Counts {
             unchanged: count("unchanged")?,
             folded: count("folded")?,
             quarantined: count("quarantined")?,
+            passed_over: count("passed_over")?,
         })
     }
 
@@ -94,6 +99,7 @@ impl AddAssign for Counts {
         self.unchanged += other.unchanged;
         self.folded += other.folded;
         self.quarantined += other.quarantined;
+        self.passed_over += other.passed_over;
     }
 }
 

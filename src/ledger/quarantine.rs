@@ -12,6 +12,7 @@ use crate::bulk::{
 use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::release::Reason;
 
 /// The description of the table of rejects. The columns that identify a reject are fixed. The
 /// column `document` is not fixed, because a document that the server refused at first may be
@@ -107,19 +108,35 @@ pub struct RejectWithDocument {
     pub document: Vec<u8>,
 }
 
-/// Lists unresolved rejects, the newest first. It returns at most `limit` rejects. `source` and
-/// `reason` are optional filters.
-pub async fn list(
-    database: &Database,
-    source: Option<&str>,
-    reason: Option<&str>,
-    limit: i64,
-) -> Result<Vec<Entry>> {
+/// The rows of the quarantine that [`list`] returns.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'s> {
+    /// Only the rows of this source.
+    pub source: Option<&'s str>,
+    /// Only the rows with this reason.
+    pub reason: Option<&'s str>,
+    /// True for what is passed over, and false for rejects.
+    pub is_passed_over: bool,
+    /// The maximum number of rows.
+    pub limit: i64,
+}
+
+/// Lists unresolved rejects, or what is passed over, the newest first.
+pub async fn list(database: &Database, selection: Selection<'_>) -> Result<Vec<Entry>> {
+    let Selection {
+        source,
+        reason,
+        is_passed_over,
+        limit,
+    } = selection;
     let sql = include_str!("../../sql/read/quarantine_list.sql");
+    let passed_over = Reason::passed_over_words();
     let parameters = [
         (&source as _, Type::TEXT),
         (&reason as _, Type::TEXT),
         (&limit as _, Type::INT8),
+        (&passed_over as _, Type::TEXT_ARRAY),
+        (&is_passed_over as _, Type::BOOL),
     ];
     let rows = database.query(sql, &parameters).await?;
     rows.iter().map(|row| Ok(read_entry(row)?)).collect()
@@ -174,9 +191,21 @@ pub async fn find_replayable_sources(
     ids: Option<&[i64]>,
 ) -> Result<Vec<String>> {
     let sql = include_str!("../../sql/ledger/sources_to_replay.sql");
-    let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
+    let skipped = skipped_reasons();
+    let parameters = [
+        (&source as _, Type::TEXT),
+        (&ids as _, Type::INT8_ARRAY),
+        (&skipped as _, Type::TEXT_ARRAY),
+    ];
     let rows = database.query(sql, &parameters).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Returns the reasons of the rows that no replay tries.
+fn skipped_reasons() -> Vec<&'static str> {
+    let mut reasons = Reason::passed_over_words();
+    reasons.push(Reason::Superseded.as_str());
+    reasons
 }
 
 /// The rejects of a source that a replay was asked to try.
@@ -197,7 +226,12 @@ pub async fn find_replayable_rejects(
     ids: Option<&[i64]>,
 ) -> Result<ReplayableRejects> {
     let sql = include_str!("../../sql/ledger/rejects_to_replay.sql");
-    let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
+    let skipped = skipped_reasons();
+    let parameters = [
+        (&source as _, Type::TEXT),
+        (&ids as _, Type::INT8_ARRAY),
+        (&skipped as _, Type::TEXT_ARRAY),
+    ];
     let rows = database.query(sql, &parameters).await?;
     let mut replayable = ReplayableRejects::default();
     for row in &rows {

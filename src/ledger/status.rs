@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::release::Reason;
 
 /// The state of a source, which consists of its last run, its stored releases and its rejects.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +33,8 @@ pub struct SourceStatus {
     pub pages: i64,
     /// The number of releases on the durable pages of the last run.
     pub releases: i64,
+    /// The number of things on these pages that were passed over, because they are no releases.
+    pub passed_over: i64,
     /// The number of stored releases of the source, including compiled releases.
     pub stored: i64,
     /// The newest date of the source's stored releases.
@@ -72,7 +75,9 @@ fn read_stuck_position(
 /// Reads the state of each source that has ever run, ordered by name.
 pub async fn read_status(database: &Database) -> Result<Vec<SourceStatus>> {
     let sql = include_str!("../../sql/read/status.sql");
-    let rows = database.query_counts(sql, &[]).await?;
+    let passed_over = Reason::passed_over_words();
+    let parameters = [(&passed_over as _, Type::TEXT_ARRAY)];
+    let rows = database.query_counts(sql, &parameters).await?;
     let read = |row: &tokio_postgres::Row| -> Result<SourceStatus> {
         Ok(SourceStatus {
             source: row.try_get("source")?,
@@ -86,6 +91,7 @@ pub async fn read_status(database: &Database) -> Result<Vec<SourceStatus>> {
             stuck: read_stuck_position(row)?,
             pages: row.try_get("pages")?,
             releases: row.try_get("releases")?,
+            passed_over: row.try_get("passed_over")?,
             stored: row.try_get("stored")?,
             newest: row.try_get("newest")?,
             watermark: row.try_get("watermark")?,

@@ -8,7 +8,7 @@
 //! In the ledger, a run that stopped at `--max-pages` is unfinished, and the next run continues
 //! it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -59,6 +59,9 @@ const KEPT_REJECTS: usize = 1_000;
 /// At most this many reasons are kept for the report. The log has all of them.
 const MAX_REASONS: usize = 100;
 
+/// If a run finds nothing but missing documents, it fails if there are at least this many.
+const MANY_MISSING: i64 = 10;
+
 /// An event that no worker has taken yet, and the keys that it writes.
 struct WaitingEvent {
     event: Event<ReadPage>,
@@ -73,6 +76,10 @@ pub(super) struct DispatchResult {
     pub(super) unreadable: u64,
     /// The number of releases with an amount that its column cannot hold.
     pub(super) unread_amounts: u64,
+    /// The number of things that were passed over, by reason.
+    pub(super) passed_over: BTreeMap<&'static str, u64>,
+    /// The number of releases of which something was inferred, by what it is.
+    pub(super) inferred: BTreeMap<&'static str, u64>,
     pub(super) reached: Option<RunEnd>,
     pub(super) failed: u64,
     /// The number of releases that the complete walk before this one saw, if this one saw far
@@ -177,7 +184,7 @@ impl Dispatch {
             self.done.error = self.done.failure.take();
         }
         if self.done.error.is_none() && self.done.reached.is_some() {
-            self.done.error = self.check_rejects(0);
+            self.done.error = self.check_rejects(0).or_else(|| self.check_missing());
         }
         self.done
     }
@@ -241,13 +248,15 @@ impl Dispatch {
             extracted,
             permit: extract_permit,
         } = page;
-        if extracted.rejects.len() > KEPT_REJECTS
+        if extracted.count_rejects() > KEPT_REJECTS
             && let Some(error) = self.check_page_rejects(&record.position, &extracted)
         {
             return self.refuse_page(record, extracted, error);
         }
         self.note_last(&record.position);
         self.done.unread_amounts += extracted.unread_amounts;
+        add_counts(&mut self.done.passed_over, extracted.count_passed_over());
+        add_counts(&mut self.done.inferred, extracted.inferred.clone());
         let sequence = self.unfinished.begin(CommittingPage {
             page: Some((record.chain.clone(), record.position.number)),
             keys,
@@ -304,6 +313,7 @@ impl Dispatch {
     fn refuse_page(&mut self, record: PageRecord, extracted: Extracted, error: Error) {
         let sequence = self.unfinished.begin(CommittingPage::default());
         let mut rejects = extracted.rejects;
+        rejects.retain(|reject| !reject.reason.is_passed_over());
         rejects.truncate(KEPT_REJECTS);
         let (sink, lease) = (Arc::clone(&self.sink), self.lease);
         self.commits.spawn(async move {
@@ -328,15 +338,14 @@ impl Dispatch {
     /// Returns an error if the rejects of the page alone exceed the share that the run may have.
     /// The commit would find that too, but only after it has stored all rejects.
     fn check_page_rejects(&self, position: &Position, extracted: &Extracted) -> Option<Error> {
-        let rejects = &extracted.rejects;
+        let rejects = extracted.count_rejects();
         let mut counts = self.run_counts;
-        counts.releases += signed((extracted.releases.len() + rejects.len()) as u64);
-        counts.quarantined += signed(rejects.len() as u64);
+        counts.releases += signed((extracted.releases.len() + rejects) as u64);
+        counts.quarantined += signed(rejects as u64);
         let error = self.check_rejects_of(&counts, self.limits.max_bad_after)?;
         let message = format!(
-            "page {} is not stored, and only the first {KEPT_REJECTS} of its {} rejects are kept",
-            position.number,
-            rejects.len()
+            "page {} is not stored, and only the first {KEPT_REJECTS} of its {rejects} rejects are kept",
+            position.number
         );
         Some(error.context(message))
     }
@@ -383,6 +392,21 @@ impl Dispatch {
         self.check_rejects_of(&self.run_counts, after)
     }
 
+    /// Returns an error if many documents were missing and nothing else was there. Then the feed
+    /// names its documents in another way than the source declares, or has moved.
+    fn check_missing(&self) -> Option<Error> {
+        let Counts {
+            releases,
+            passed_over,
+            ..
+        } = self.run_counts;
+        let is_all_missing = releases == 0 && passed_over >= MANY_MISSING;
+        is_all_missing.then(|| {
+            let message = format!("{passed_over} documents do not exist, and no other was found");
+            Error::new(Kind::TooManyBad, message)
+        })
+    }
+
     fn check_rejects_of(&self, counts: &Counts, after: u64) -> Option<Error> {
         let is_seen = counts.releases.unsigned_abs() >= after;
         if !is_seen || counts.bad_ratio() <= self.limits.max_bad_ratio {
@@ -393,6 +417,15 @@ impl Dispatch {
             counts.quarantined, counts.releases, self.limits.max_bad_ratio
         );
         Some(Error::new(Kind::TooManyBad, message))
+    }
+}
+
+fn add_counts(
+    sum: &mut BTreeMap<&'static str, u64>,
+    counts: impl IntoIterator<Item = (&'static str, u64)>,
+) {
+    for (name, n) in counts {
+        *sum.entry(name).or_default() += n;
     }
 }
 
@@ -408,7 +441,7 @@ fn read_page(event: &Event<ReadPage>) -> Option<&ReadPage> {
 
 /// Returns true if the page has so many rejects that it may not be stored.
 fn has_many_rejects(page: &ReadPage) -> bool {
-    page.extracted.rejects.len() > KEPT_REJECTS
+    page.extracted.count_rejects() > KEPT_REJECTS
 }
 
 impl DispatchResult {

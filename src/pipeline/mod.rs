@@ -651,6 +651,8 @@ impl Run<'_> {
         metrics::add_requests(&self.source.name, sent, retries, bytes);
         report::measure(&self.source.name, &dispatched.counts);
         report::tell_unread_amounts(&self.source.name, dispatched.unread_amounts);
+        report::tell_passed_over(&self.source.name, &dispatched.passed_over);
+        report::tell_inferred(&self.source.name, &dispatched.inferred);
         let report = Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict);
         Outcome {
             report,
@@ -724,6 +726,7 @@ impl Reader {
         self.secret_warning.check_page(&page, &extracted.releases);
         let record = PageRecord {
             rules: Some(Arc::clone(&self.rules)),
+            unkept: extracted.unkept.values().sum(),
             ..page.into_record()
         };
         (record, extracted)

@@ -36,7 +36,7 @@ impl Run<'_> {
 
 /// This number is raised whenever a change of the program makes other rows of the same bytes.
 /// Then unchanged pages are fetched again.
-const READING: u32 = 1;
+const READING: u32 = 2;
 
 /// Returns a digest of everything that decides which rows a source's pages become: how they are
 /// requested, decoded, cut, repaired and read, and the version of the program. It includes the

@@ -163,13 +163,17 @@ fn read_reject(
     limits: &config::Fetch,
 ) -> Extracted {
     let reason = Reason::parse(&entry.reason);
-    let is_absent = |reason: &Reason| *reason == Reason::MissingDocument || document.is_empty();
+    let is_absent = |reason: &Reason| {
+        let is_elsewhere = matches!(reason, Reason::UnfetchedDocument | Reason::LinkedRelease);
+        is_elsewhere || document.is_empty()
+    };
     if let Some(reason) = reason.filter(is_absent) {
         return reject_again(reason, entry, document);
     }
     let Some(reason) = reason.filter(|reason| reason.can_contain_releases()) else {
         let version = entry.version.as_deref().and_then(Version::parse);
-        return extract::extract_document(&document, &entry.pointer, version, options);
+        let ocid = entry.ocid.as_deref();
+        return extract::extract_document(&document, &entry.pointer, version, ocid, options);
     };
     let source = &adapt_to_kept_document(source, reason, &document);
     // the quarantine does not keep headers, so a charset that only a header names has to be
@@ -216,7 +220,7 @@ fn adapt_to_kept_document(source: &Source, reason: Reason, document: &[u8]) -> S
     source
 }
 
-/// Refuses a document again that was never received or could not be kept.
+/// Refuses a document again that was never received, is only a link, or could not be kept.
 fn reject_again(reason: Reason, entry: &quarantine::Entry, document: Bytes) -> Extracted {
     Extracted {
         releases: Vec::new(),

@@ -1,7 +1,9 @@
 //! Reports the result of a run, in numbers that add up.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::error::Error;
 use crate::ledger::{Counts, Totals, Verdict};
@@ -122,6 +124,37 @@ pub(super) fn tell_unread_amounts(source: &str, unread_amounts: u64) {
              most 28 digits: `tender_value` is null, and `data` has it as it was served"
         );
     }
+}
+
+/// Says once in a run what was passed over, by reason.
+pub(super) fn tell_passed_over(source: &str, passed_over: &BTreeMap<&'static str, u64>) {
+    for (reason, n) in passed_over {
+        metrics::add_passed_over(source, reason, *n);
+    }
+    if !passed_over.is_empty() {
+        let counts = list_counts(passed_over);
+        info!(
+            source.name = %source,
+            "passed over what was never a release of {source}: {counts}; \
+             `quarantine list --passed-over` lists what is kept of it"
+        );
+    }
+}
+
+/// Says once in a run what was inferred of releases.
+pub(super) fn tell_inferred(source: &str, inferred: &BTreeMap<&'static str, u64>) {
+    for (what, n) in inferred {
+        metrics::add_inferred(source, what, *n);
+    }
+    if !inferred.is_empty() {
+        let counts = list_counts(inferred);
+        info!(source.name = %source, "inferred something of releases of {source}: {counts}");
+    }
+}
+
+fn list_counts(counts: &BTreeMap<&'static str, u64>) -> String {
+    let counts = counts.iter().map(|(name, n)| format!("{n} {name}"));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn measure(source: &str, counts: &Counts) {

@@ -233,7 +233,9 @@ impl<'a> PageCommit<'a> {
     fn count_outcomes(&self, written: &Report, refused: &[Reject]) -> Counts {
         let stored = signed_count(self.folded.releases.len());
         let refused = signed_count(refused.len());
-        let rejects = signed_count(self.rejects.len());
+        let is_passed_over = |reject: &&Reject| reject.reason.is_passed_over();
+        let passed_over = self.rejects.iter().filter(is_passed_over).count();
+        let rejects = signed_count(self.rejects.len() - passed_over);
         let folded = signed_count(self.folded.folded);
         let (inserted, updated) = (signed(written.inserted), signed(written.updated));
         Counts {
@@ -243,6 +245,7 @@ impl<'a> PageCommit<'a> {
             unchanged: stored - refused - inserted - updated,
             folded,
             quarantined: rejects + refused,
+            passed_over: signed_count(passed_over) + signed(self.page.unkept),
         }
     }
 
@@ -255,7 +258,8 @@ impl<'a> PageCommit<'a> {
         refused: &[Reject],
     ) -> Result<bool> {
         let resolved = self.collect_resolved(refused);
-        if counts.quarantined > 0 {
+        let mut rejects = self.rejects.iter().chain(refused);
+        if rejects.any(|reject| reject.reason.can_be_resolved()) {
             // The flag is set before the commit, because the commit may succeed although its
             // reply is lost.
             self.sink.note_open_rejects();

@@ -74,7 +74,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::{Chain, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::redact::Redactor;
-use crate::release::{Reject, Release};
+use crate::release::{Reason, Reject, Release};
 use crate::retry::Retry;
 
 /// Writes the pages of one source.
@@ -116,7 +116,13 @@ impl Sink {
             .with_prepared(&[&fetched.operation, &fetched_compiled.operation])
             .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE]);
         let sql = include_str!("../../sql/sink/has_open_rejects.sql");
-        let rows = database.query(sql, &[(&source, Type::TEXT)]).await?;
+        let unresolvable = Reason::ALL.into_iter().filter(|it| !it.can_be_resolved());
+        let unresolvable: Vec<&str> = unresolvable.map(Reason::as_str).collect();
+        let parameters = [
+            (&source as _, Type::TEXT),
+            (&unresolvable as _, Type::TEXT_ARRAY),
+        ];
+        let rows = database.query(sql, &parameters).await?;
         let has_open_rejects = rows.first().is_some_and(|row| row.get(0));
         Ok(Self {
             database,

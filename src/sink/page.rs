@@ -18,7 +18,7 @@ pub(super) struct PageRow<'a> {
     cursor: String,
     next_number: Option<i64>,
     next_cursor: Option<String>,
-    counts: [i32; 6],
+    counts: [i32; 7],
     items: i32,
     /// A digest of the rules by which the page was read. It is `None` if the page has no
     /// validators, because no later run compares the rules then.
@@ -34,8 +34,17 @@ impl<'a> PageRow<'a> {
             unchanged,
             folded,
             quarantined,
+            passed_over,
         } = *counts;
-        let counts = [releases, inserted, updated, unchanged, folded, quarantined];
+        let counts = [
+            releases,
+            inserted,
+            updated,
+            unchanged,
+            folded,
+            quarantined,
+            passed_over,
+        ];
         Self {
             served,
             page,

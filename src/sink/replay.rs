@@ -135,8 +135,10 @@ impl Replay<'_> {
         self.update_rejects(&mut transaction, now, &rejects).await?;
         transaction.commit().await?;
 
-        let is_refused = |reject: &&Reject| reject.reason != Reason::Superseded;
-        let quarantined = signed_count(rejects.iter().flatten().filter(is_refused).count());
+        let all = || rejects.iter().flatten();
+        let passed_over = all().filter(|it| it.reason.is_passed_over()).count();
+        let superseded = all().filter(|it| it.reason == Reason::Superseded).count();
+        let quarantined = signed_count(all().count() - passed_over - superseded);
         let stored = signed(report.inserted + report.updated + report.unchanged);
         Ok(Counts {
             releases: stored + self.folded + quarantined,
@@ -145,6 +147,7 @@ impl Replay<'_> {
             unchanged: signed(report.unchanged),
             folded: self.folded,
             quarantined,
+            passed_over: signed_count(passed_over),
         })
     }
 
@@ -185,15 +188,15 @@ impl Replay<'_> {
         let mut results = Vec::with_capacity(self.tried.len());
         for ((entry, _), rejects) in self.tried.iter().zip(rejects) {
             // A rejected page or document may contain several releases. Those that cannot be
-            // stored get rejects of their own.
+            // stored get rejects of their own, and so does what a record has besides releases.
             let container_reason =
                 Reason::parse(&entry.reason).filter(|reason| reason.can_contain_releases());
-            let is_same_reject = |reject: &&Reject| {
-                container_reason
-                    .is_none_or(|reason| reject.reason == reason && reject.pointer == entry.pointer)
+            let is_same_reject = |reject: &&Reject| match container_reason {
+                Some(reason) => reject.reason == reason && reject.pointer == entry.pointer,
+                None => !reject.reason.is_passed_over(),
             };
             let refused_again = rejects.iter().find(is_same_reject);
-            if container_reason.is_some() && refused_again.is_none() {
+            if refused_again.is_none() {
                 self.write_nested_rejects(transaction, entry, now, rejects)
                     .await?;
             }
@@ -208,7 +211,7 @@ impl Replay<'_> {
         check_all_written(&applied.failures)
     }
 
-    /// Writes the rejects that were found in a rejected page or document.
+    /// Writes the rejects that were found in a rejected page, document or record.
     async fn write_nested_rejects(
         &self,
         transaction: &mut Transaction,

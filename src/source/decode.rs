@@ -3,7 +3,7 @@
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 
-use super::Repair;
+use super::{Filter, Repair};
 
 /// The decoding of a source's response bodies to JSON.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -14,6 +14,8 @@ pub struct Decode {
     pub charset: Option<Charset>,
     /// The format of a body.
     pub container: Container,
+    /// The members of archives that are read, by their names.
+    pub members: Filter,
     /// Repairs of releases that the database could not store otherwise.
     pub repair: Vec<Repair>,
 }

@@ -2,16 +2,18 @@
 
 use std::fmt;
 
+use regex::Regex;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::pick::{compile_pattern, find_group};
 use crate::json::ItemsAt;
 
 /// The place and the kind of a page's items.
 ///
 /// The configuration declares them as a pointer, a list of pointers, or a table with `pointer`,
-/// `kind` and `version`.
+/// `kind`, `version`, `compiled` and `ocid_from_id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Items {
     /// The possible places of the items. The first one that fits a page is used.
@@ -20,7 +22,40 @@ pub struct Items {
     pub kind: Option<Kind>,
     /// The version of OCDS. If it is `None`, the package around the item decides the version.
     pub version: Option<Version>,
+    /// True if each release whose only tag is `compiled` is a compiled release, whatever its `id`
+    /// is.
+    pub compiled: bool,
+    /// The pattern that finds the ocid in the `id` of a release without an ocid.
+    pub ocid_from_id: Option<OcidPattern>,
 }
+
+/// A pattern that finds an ocid in the `id` of a release. The ocid is the first group that took
+/// part in the match, or the whole match.
+#[derive(Clone, Debug)]
+pub struct OcidPattern(Regex);
+
+impl OcidPattern {
+    /// Returns the ocid in an `id`, if the `id` has one.
+    #[must_use]
+    pub fn find<'i>(&self, id: &'i str) -> Option<&'i str> {
+        let found = find_group(&self.0, id)?;
+        Some(found).filter(|ocid| !ocid.trim().is_empty())
+    }
+
+    /// Returns the pattern as it is declared.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl PartialEq for OcidPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for OcidPattern {}
 
 /// The kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -56,6 +91,8 @@ impl Items {
             shapes,
             kind: None,
             version: None,
+            compiled: false,
+            ocid_from_id: None,
         }
     }
 
@@ -141,6 +178,9 @@ struct ItemsTable {
     pointer: Option<Pointers>,
     kind: Option<Kind>,
     version: Option<Version>,
+    #[serde(default)]
+    compiled: bool,
+    ocid_from_id: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Items {
@@ -171,10 +211,14 @@ impl<'de> Deserialize<'de> for Items {
                     }
                     (None, Some(Kind::Release | Kind::Record) | None) => Items::default().shapes,
                 };
+                let pattern = table.ocid_from_id.map(|text| compile_pattern(&text));
+                let pattern = pattern.map(|pattern| pattern.map(OcidPattern));
                 let items = Items {
                     shapes,
                     kind: table.kind,
                     version: table.version,
+                    compiled: table.compiled,
+                    ocid_from_id: pattern.transpose().map_err(A::Error::custom)?,
                 };
                 Ok(items.expand_packages())
             }
@@ -251,6 +295,7 @@ mod tests {
             (r#"{ pointers = "/a/*" }"#, "pointers"),
             (r#"{ kind = "tender" }"#, "record_package"),
             (r#"{ version = "2.0" }"#, "1.1"),
+            (r#"{ ocid_from_id = "(" }"#, "not a regular expression"),
         ] {
             let error = items(toml).unwrap_err();
             assert!(error.contains(word), "{toml}: {error}");

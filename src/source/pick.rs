@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,10 +14,48 @@ use crate::json::{self, Pointer};
 pub struct Pick {
     /// The way to find texts in the index.
     pub method: PickMethod,
+    /// The texts that are selected among those that are found.
+    pub filter: Filter,
+}
+
+/// Selects texts by regular expression, such as names of files.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "FilterTable")]
+pub struct Filter {
     /// Only texts that match this are selected.
     pub matching: Option<Regex>,
     /// Texts that match this are not selected.
     pub except: Option<Regex>,
+}
+
+impl Filter {
+    /// Returns true if the text is selected.
+    #[must_use]
+    pub fn is_wanted(&self, text: &str) -> bool {
+        let is_matching = self.matching.as_ref().is_none_or(|it| it.is_match(text));
+        let is_excepted = self.except.as_ref().is_some_and(|it| it.is_match(text));
+        is_matching && !is_excepted
+    }
+}
+
+/// The keys of a [`Filter`].
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilterTable {
+    matching: Option<String>,
+    except: Option<String>,
+}
+
+impl TryFrom<FilterTable> for Filter {
+    type Error = String;
+
+    fn try_from(keys: FilterTable) -> Result<Self, String> {
+        let pattern = |text: Option<String>| text.map(|it| compile_pattern(&it)).transpose();
+        Ok(Self {
+            matching: pattern(keys.matching)?,
+            except: pattern(keys.except)?,
+        })
+    }
 }
 
 /// The texts that a [`Pick`] selected.
@@ -91,8 +129,7 @@ impl Pick {
         let mut entries = 0;
         let found = pattern.captures_iter(index).filter_map(|found| {
             entries += 1;
-            let group = found.iter().skip(1).flatten().next().or(found.get(0))?;
-            Some(decode_entities(group.as_str()))
+            Some(decode_entities(choose_group(&found)?))
         });
         let texts = self.select_distinct(found);
         let mut starts = ["<?xml", "<rss", "<feed"].iter();
@@ -111,16 +148,31 @@ impl Pick {
 
     fn select_distinct(&self, texts: impl Iterator<Item = String>) -> Vec<String> {
         let mut seen = std::collections::HashSet::new();
-        let is_wanted = |text: &String| {
-            let is_matching = self.matching.as_ref().is_none_or(|it| it.is_match(text));
-            let is_excepted = self.except.as_ref().is_some_and(|it| it.is_match(text));
-            !text.is_empty() && is_matching && !is_excepted
-        };
         texts
-            .filter(is_wanted)
+            .filter(|text| !text.is_empty() && self.filter.is_wanted(text))
             .filter(|text| seen.insert(text.clone()))
             .collect()
     }
+}
+
+/// Returns the first group that took part in a match, or the whole match.
+fn choose_group<'t>(found: &Captures<'t>) -> Option<&'t str> {
+    let group = found.iter().skip(1).flatten().next();
+    group.or(found.get(0)).map(|group| group.as_str())
+}
+
+/// Returns what a pattern finds in a text: its first group that took part, or the whole match.
+pub(super) fn find_group<'t>(pattern: &Regex, text: &'t str) -> Option<&'t str> {
+    choose_group(&pattern.captures(text)?)
+}
+
+pub(super) fn compile_pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| {
+        // The last line of the error is the reason. The lines before it show the position.
+        let shown = error.to_string();
+        let reason = shown.lines().last().unwrap_or_default();
+        format!("`{text}` is not a regular expression: {reason}")
+    })
 }
 
 fn to_text(value: &Value) -> Option<String> {
@@ -246,15 +298,6 @@ impl TryFrom<PickKeys> for Pick {
     type Error = String;
 
     fn try_from(keys: PickKeys) -> Result<Self, String> {
-        let regex = |text: String| {
-            Regex::new(&text).map_err(|error| {
-                // The last line of the error is the reason. The lines before it show the
-                // position.
-                let shown = error.to_string();
-                let reason = shown.lines().last().unwrap_or_default();
-                format!("`{text}` is not a regular expression: {reason}")
-            })
-        };
         let method = match (keys.each, keys.pattern) {
             (Some(each), None) => PickMethod::Pointer {
                 each,
@@ -264,13 +307,16 @@ impl TryFrom<PickKeys> for Pick {
             (None, Some(_)) if keys.value.is_some() || !keys.only.is_empty() => {
                 return Err("`value` and `only` can be used with `each` only".into());
             }
-            (None, Some(pattern)) => PickMethod::Pattern(regex(pattern)?),
+            (None, Some(pattern)) => PickMethod::Pattern(compile_pattern(&pattern)?),
             _ => return Err("declare either `each` or `pattern`".into()),
+        };
+        let filter = FilterTable {
+            matching: keys.matching,
+            except: keys.except,
         };
         Ok(Self {
             method,
-            matching: keys.matching.map(regex).transpose()?,
-            except: keys.except.map(regex).transpose()?,
+            filter: filter.try_into()?,
         })
     }
 }

@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Auth, Axis, Body, Charset, Container, Decode, Detail, Http, Index, Items, LinkPlace, Method,
+    Auth, Axis, Body, Charset, Container, Decode, Detail, Filter, Http, Index, Items, LinkPlace,
+    Method,
     Pagination, Pick, PickMethod, Size, Source, SplitWhen, Stop, UserAgent, Window,
 };
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
@@ -60,7 +61,7 @@ pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
         ("window", source.window.as_ref().map(write_window_pages)),
         ("axis", write_axes(source)),
         ("detail", source.detail.as_ref().map(write_detail)),
-        ("items", Some(write_items(&source.items))),
+        ("items", Some(write_all_of_items(&source.items))),
         ("decode", write_decode(&source.decode)),
         ("zone", write_zone(&source.zone)),
         ("auth", source.auth.as_ref().map(write_auth)),
@@ -157,6 +158,26 @@ fn write_items(items: &Items) -> Value {
     ])
 }
 
+/// Writes the items with the keys that decide how a release is stored. They do not change the
+/// feed, so its scope is without them.
+fn write_all_of_items(items: &Items) -> Value {
+    let mut declared = write_items(items);
+    if items.compiled {
+        declared["compiled"] = true.into();
+    }
+    if let Some(pattern) = &items.ocid_from_id {
+        declared["ocid_from_id"] = pattern.as_str().into();
+    }
+    declared
+}
+
+fn write_filter(filter: &Filter) -> Option<Value> {
+    non_empty_table([
+        ("matching", optional_text(filter.matching.as_ref())),
+        ("except", optional_text(filter.except.as_ref())),
+    ])
+}
+
 fn write_query(source: &Source) -> Option<Value> {
     let query = source.query.iter();
     non_empty_table(query.map(|(name, declared)| (name.as_str(), text(declared))))
@@ -206,6 +227,7 @@ fn write_decode(decode: &Decode) -> Option<Value> {
             "container",
             is_declared.then(|| word(decode.container).into()),
         ),
+        ("members", write_filter(&decode.members)),
         ("repair", list(decode.repair.iter().map(|it| it.as_str()))),
     ])
 }
@@ -312,8 +334,8 @@ fn write_pick(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)
         PickMethod::Pattern(pattern) => vec![("pattern", text(pattern))],
     };
     keys.into_iter().chain([
-        ("matching", optional_text(pick.matching.as_ref())),
-        ("except", optional_text(pick.except.as_ref())),
+        ("matching", optional_text(pick.filter.matching.as_ref())),
+        ("except", optional_text(pick.filter.except.as_ref())),
     ])
 }
 

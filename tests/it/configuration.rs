@@ -287,10 +287,10 @@ url = "https://tenders.example/api/{axis.kind}/{axis.file}"
 query = { key = "{env.TENDERS_KEY}" }
 method = "POST"
 body = { json = { page = "{page}", since = "{from}", buyers = ["{axis.buyer}"] } }
-items = { pointer = ["/data/*", ""], kind = "release_package", version = "1.0" }
+items = { pointer = ["/data/*", ""], kind = "release_package", version = "1.0", compiled = true, ocid_from_id = '^(.+)-' }
 zone = "Europe/London"
 auth = { mode = "token", url = "https://login.example/", headers = { X-App = "hidden" }, body = "k=hidden", pointer = "/token", scheme = "Bearer", refresh = "13m" }
-decode = { repair = ["nul", "exponent"], charset = "iso-8859-1", container = "lines" }
+decode = { repair = ["nul", "exponent"], charset = "iso-8859-1", container = "lines", members = { matching = "json$", except = "^old/" } }
 page = { mode = "number", start = 0, total_items = "/meta/total", size = 100 }
 
 [window]
@@ -400,11 +400,15 @@ detail.rate                 5/1s
 detail.together             20
 detail.url                  https://tenders.example/api/{item}
 detail.value                /ocid
+items.compiled              true
 items.kind                  release_package
+items.ocid_from_id          ^(.+)-
 items.pointer               /data/*, ""
 items.version               1.0
 decode.charset              windows-1252
 decode.container            lines
+decode.members.except       ^old/
+decode.members.matching     json$
 decode.repair               nul, exponent
 zone                        Europe/London
 auth.body                   (not shown)

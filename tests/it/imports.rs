@@ -43,7 +43,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
 const NOUNS: [(&str, &[&str]); 14] = [
     ("config", &["error", "json", "source"]),
     ("source", &["json", "percent", "userinfo"]),
-    ("page", &["error", "json", "source"]),
+    ("page", &["error", "json", "release", "source"]),
     ("request", &[]),
     ("release", &["source"]),
     ("json", &[]),

@@ -47,6 +47,7 @@ mod manners;
 mod metrics;
 mod outage;
 mod packaging;
+mod passed_over;
 mod placeholders;
 mod plans;
 mod pooler;

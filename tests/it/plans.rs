@@ -169,7 +169,11 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
         2,
     ),
     (sql!("ledger/mark_run_incomplete"), ":run, ''", 1),
-    (sql!("ledger/rejects_to_replay"), ":source, null", OWN),
+    (
+        sql!("ledger/rejects_to_replay"),
+        ":source, null, array['superseded']",
+        OWN,
+    ),
     (sql!("ledger/find_page_cursor"), ":source, 101, 'd'", RUNS),
     (
         sql!("ledger/remembered_pages"),
@@ -195,7 +199,11 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
     ),
     (sql!("ledger/was_taken_over"), ":run, 1, :source", RUNS),
     (sql!("ledger/watermark"), ":source, 's'", 1),
-    (sql!("sink/has_open_rejects"), ":source", 1),
+    (
+        sql!("sink/has_open_rejects"),
+        ":source, array['superseded']",
+        1,
+    ),
 ];
 
 /// The lookups in transactions of `bulk`, which disable some plans.

@@ -19,7 +19,8 @@ use crate::decode::file::large_text::{LargeText, Step};
 use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{NextText, ReadError, Text, TextPosition, Texts};
-use crate::page::{MAX_KEPT_BYTES, Mark, copy_beginning};
+use crate::decode::side_file::{MAX_SIDE_FILE_BYTES, MESSAGE};
+use crate::page::{BrokenDocument, MAX_KEPT_BYTES, Mark, copy_beginning};
 use crate::source::{Container, Source};
 
 const DIGEST_LENGTH: usize = 32;
@@ -41,6 +42,11 @@ pub(crate) struct Cutter {
     file: FileReader,
     texts: Texts,
     large: Option<LargeText>,
+    /// The side files since the last piece. They become part of the next piece with data.
+    side_files: Vec<BrokenDocument>,
+    side_file_bytes: usize,
+    /// True if a part of the file was data, readable or not.
+    has_data: bool,
     /// A part of the file that cannot be read. It is returned after the piece before it.
     rest: Option<(Bytes, String)>,
     is_over: bool,
@@ -51,9 +57,12 @@ impl Cutter {
         Self {
             source: source.clone(),
             limits: limits.clone(),
-            texts: Texts::new(file.clone(), source.decode.container, limits),
+            texts: Texts::new(file.clone(), source, limits),
             file,
             large: None,
+            side_files: Vec::new(),
+            side_file_bytes: 0,
+            has_data: false,
             rest: None,
             is_over: false,
         }
@@ -68,6 +77,14 @@ impl Cutter {
     pub(crate) fn next(&mut self) -> Result<NextPiece, String> {
         let mut piece = Piece::default();
         let mark = self.fill(&mut piece)?;
+        self.has_data |= !piece.is_empty() || self.rest.is_some();
+        if !self.has_data {
+            return Ok(self.end_without_data());
+        }
+        if self.rest.is_none() || !piece.is_empty() {
+            piece.broken.append(&mut self.side_files);
+            self.side_file_bytes = 0;
+        }
         if !piece.is_empty() {
             return Ok(NextPiece::Piece(piece, mark));
         }
@@ -77,8 +94,18 @@ impl Cutter {
         })
     }
 
+    /// Returns the unreadable part that is the whole file, because nothing of it is data.
+    fn end_without_data(&mut self) -> NextPiece {
+        self.has_data = true;
+        let files = std::mem::take(&mut self.side_files);
+        let message = decode::describe_no_data(&files, &self.source);
+        NextPiece::Unreadable(self.read_beginning(), message, self.current_mark())
+    }
+
     /// Skips all pieces up to a mark. Returns false if no piece ends at the mark.
     pub(crate) fn skip_to(&mut self, mark: &Mark) -> Result<bool, String> {
+        // the first piece of every file has data
+        self.has_data = true;
         let position = TextPosition {
             member: mark.member,
             inner: mark.inner,
@@ -165,6 +192,11 @@ impl Cutter {
                 Ok(())
             }
             NextText::Text(text) => self.add_text(text, piece, before),
+            NextText::SideFile { pointer, kept } => {
+                let side_file = BrokenDocument::side_file(pointer, &kept, MESSAGE.into());
+                self.add_side_file(side_file);
+                Ok(())
+            }
             NextText::Broken {
                 pointer,
                 message,
@@ -219,7 +251,13 @@ impl Cutter {
             false => decode::decode_member(text.clone(), pointer.clone(), level, source, limits),
         };
         match decoded {
-            Ok(decoded) => piece.add(decoded),
+            Ok(mut decoded) => {
+                let is_side_file = |broken: &mut BrokenDocument| broken.is_side_file();
+                for side_file in decoded.broken.extract_if(.., is_side_file) {
+                    self.add_side_file(side_file);
+                }
+                piece.add(decoded);
+            }
             Err(why) if is_alone => {
                 self.is_over = true;
                 self.rest = Some((text, why.into_message()));
@@ -229,6 +267,19 @@ impl Cutter {
         Ok(())
     }
 
+    /// Adds a side file. Its bytes are dropped if those of the others take too much memory.
+    fn add_side_file(&mut self, side_file: BrokenDocument) {
+        let bytes = self.side_file_bytes + side_file.body.len();
+        if bytes <= MAX_SIDE_FILE_BYTES {
+            self.side_file_bytes = bytes;
+            self.side_files.push(side_file);
+        } else {
+            let (pointer, message) = (side_file.pointer, side_file.message);
+            let counted = BrokenDocument::side_file(pointer, b"", message);
+            self.side_files.push(counted);
+        }
+    }
+
     fn cut_large(&mut self, piece: &mut Piece) -> Result<(), ReadError> {
         let Some(mut large) = self.large.take() else {
             return Ok(());
@@ -236,7 +287,7 @@ impl Cutter {
         let (source, limits) = (&self.source, &self.limits);
         let step = match (large.broken.take(), &large.list) {
             (Some(message), _) => Ok(Step::Broken(message)),
-            (None, Some(_)) => large.cut_items(piece, limits),
+            (None, Some(_)) => large.cut_items(piece, source, limits),
             (None, None) => large.cut_documents(piece, source, limits),
         };
         let message = match (step?, large.lookahead.damage.take()) {

@@ -140,7 +140,7 @@ impl LargeText {
         let DocumentStart {
             list,
             start,
-            envelope,
+            mut envelope,
         } = opening;
         let is_told = source.items.version.is_some();
         // items follow, or the document would be small
@@ -154,23 +154,60 @@ impl LargeText {
                  none of 1.0: `items.version` says what they are"
             );
         }
-        self.lookahead.split_to(start);
+        let before = self.lookahead.split_to(start);
+        let version = find_version(&envelope, &list);
+        let second = list.cut_list_before(&before, shapes);
+        let entries = second
+            .as_ref()
+            .and_then(|(_, second)| second.list.as_deref());
+        if let Some(entries) = entries.and_then(|list| envelope.pointer_mut(list)) {
+            *entries = Value::Array(Vec::new());
+        }
+        piece.envelope.get_or_insert(envelope);
+        if let Some((text, second)) = second {
+            self.add_second_list(piece, text, second, &version);
+        }
         self.list = Some(List {
-            envelope: find_version(&envelope, &list),
+            envelope: version,
             list,
             items: 0,
         });
-        piece.envelope.get_or_insert(envelope);
         Ok(Step::Continues)
+    }
+
+    /// Adds the second list of a document that has both releases and records.
+    fn add_second_list(&self, piece: &mut Piece, text: Vec<u8>, cut: Cut, version: &Value) {
+        let cut = Cut {
+            envelope: version.clone(),
+            ..cut
+        };
+        let document = Document::single_document(text.into(), cut);
+        piece.add(Decoded {
+            documents: vec![Document {
+                pointer: self.document_pointer(),
+                ..document
+            }],
+            ..Decoded::default()
+        });
+    }
+
+    /// Returns the beginning of the pointers to what is in the document that is being cut.
+    fn document_pointer(&self) -> String {
+        match self.documents {
+            0 => self.pointer.clone(),
+            nth => format!("{}/{nth}", self.pointer),
+        }
     }
 
     pub(super) fn cut_items(
         &mut self,
         piece: &mut Piece,
+        source: &Source,
         limits: &config::Fetch,
     ) -> Result<Step, ReadError> {
         let room = self.lookahead.bytes.len().max(LOOKAHEAD_BYTES);
         self.lookahead.fill(room)?;
+        let pointer = self.document_pointer();
         let Some(List {
             list,
             items,
@@ -180,19 +217,22 @@ impl LargeText {
             return Ok(Step::Continues);
         };
         let portion = list.cut_portion(&self.lookahead.bytes, self.lookahead.is_all, *items, PIECE);
-        let pointer = match self.documents {
-            0 => self.pointer.clone(),
-            nth => format!("{}/{nth}", self.pointer),
-        };
         *items += portion.items.len();
         let envelope = envelope.clone();
         let body = self.lookahead.split_to(portion.end);
         let is_nothing = portion.items.is_empty();
+        let second = match portion.continuation {
+            Continuation::End { is_record: false } => {
+                let after = portion.items.last().map_or(0, |last| last.range.end);
+                list.cut_list_after(&body[after..], &source.items.shapes)
+            }
+            _ => None,
+        };
         // a part without items is added only for an empty list, whose end shows that it is
         // complete
         if !is_nothing || matches!(portion.continuation, Continuation::End { .. }) {
             let cut = Cut {
-                envelope,
+                envelope: envelope.clone(),
                 list: Some(list.pointer().to_owned()),
                 items: portion.items,
             };
@@ -204,6 +244,9 @@ impl LargeText {
                 }],
                 ..Decoded::default()
             });
+        }
+        if let Some((text, second)) = second {
+            self.add_second_list(piece, text, second, &envelope);
         }
         match portion.continuation {
             Continuation::MoreText if is_nothing => return self.read_more(limits),

@@ -5,7 +5,7 @@
 //! many bytes a file decompresses to, compared with the size of the file.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, BufReader, Chain, Cursor, Read, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -19,12 +19,13 @@ use zip::unstable::read::ZipIterable;
 use crate::config;
 use crate::decode::budget::{limit_by_ratio, ratio_exceeded_message, too_many_members_message};
 use crate::decode::file::arriving_file::{FileReader, Unavailable};
+use crate::decode::side_file::{NameHint, START_BYTES};
 use crate::decode::{
-    Archive, HEADER_BYTES, Level, number_duplicate, read_content_offset, read_name,
+    Archive, HEADER_BYTES, Level, number_duplicate, read_content_offset, read_name, read_start,
 };
 use crate::json;
 use crate::page::MAX_KEPT_BYTES;
-use crate::source::Container;
+use crate::source::{Container, Filter, Source};
 
 /// A member that is not a readable text is kept whole only up to this many compressed bytes.
 const MAX_PACKED_BYTES: u64 = 4 << 20;
@@ -37,6 +38,7 @@ const MAGIC_BYTES: usize = 4;
 pub(super) struct Texts {
     file: FileReader,
     container: Container,
+    wanted: Filter,
     limits: config::Fetch,
     /// The zip files that are open. The outermost one is the first.
     open: Vec<Zip>,
@@ -70,12 +72,19 @@ pub(super) struct TextPosition {
 
 enum OpenedMember {
     Text(Text),
+    /// The member is no data. Some of its bytes are kept.
+    SideFile(Bytes),
     /// A zip file was opened. Its members come next.
     Zip,
 }
 
 pub(super) enum NextText {
     Text(Text),
+    /// A member that is no data, with some of its bytes.
+    SideFile {
+        pointer: String,
+        kept: Bytes,
+    },
     /// The member is not a readable text. `packed` has its compressed bytes, and true if they are
     /// complete.
     Broken {
@@ -99,10 +108,7 @@ impl ReadError {
     /// Classifies an error of a reader. `damaged` is the clause for an error that the content
     /// caused.
     pub(super) fn from_io(error: &io::Error, damaged: &str) -> Self {
-        if error
-            .get_ref()
-            .is_some_and(|inner| inner.is::<Unavailable>())
-        {
+        if is_unavailable(error) {
             return ReadError::Unavailable(error.to_string());
         }
         ReadError::Damaged(match error.kind() {
@@ -110,6 +116,11 @@ impl ReadError {
             _ => damaged.to_owned(),
         })
     }
+}
+
+fn is_unavailable(error: &io::Error) -> bool {
+    let inner = error.get_ref();
+    inner.is_some_and(|inner| inner.is::<Unavailable>())
 }
 
 struct Zip {
@@ -125,6 +136,7 @@ struct Zip {
 
 struct Member {
     name: String,
+    hint: NameHint,
     header: u64,
     packed: u64,
     size: u64,
@@ -134,10 +146,11 @@ struct Member {
 }
 
 impl Texts {
-    pub(super) fn new(file: FileReader, container: Container, limits: &config::Fetch) -> Self {
+    pub(super) fn new(file: FileReader, source: &Source, limits: &config::Fetch) -> Self {
         Self {
             file,
-            container,
+            container: source.decode.container,
+            wanted: source.decode.members.clone(),
             limits: limits.clone(),
             open: Vec::new(),
             is_begun: false,
@@ -196,7 +209,10 @@ impl Texts {
     }
 
     fn detect_archive(&self) -> Result<Option<Archive>, ReadError> {
-        let (magic, _) = peek(self.file.without_counting()).map_err(|e| file_error(&e))?;
+        let (magic, error) = read_start(&mut self.file.without_counting(), MAGIC_BYTES);
+        if let Some(error) = error {
+            return Err(file_error(&error));
+        }
         Archive::detect_body(&magic, self.container).map_err(|what| ReadError::Damaged(what.into()))
     }
 
@@ -223,11 +239,12 @@ impl Texts {
     fn open_gzip(&mut self, packed: Text) -> Result<OpenedMember, ReadError> {
         let decoder = MultiGzDecoder::new(BufReader::new(packed.reader));
         let reader = self.meter(decoder);
-        self.open_unpacked(Text {
+        let text = Text {
             reader: Box::new(reader),
             level: packed.level.enter_archive(),
             ..packed
-        })
+        };
+        self.open_unpacked(text, NameHint::Data)
     }
 
     fn meter<R: Read>(&self, reader: R) -> MeteredReader<R> {
@@ -239,11 +256,24 @@ impl Texts {
         }
     }
 
-    /// Opens a text from an archive, which may be an archive itself.
-    fn open_unpacked(&mut self, text: Text) -> Result<OpenedMember, ReadError> {
-        let (magic, reader) =
-            peek(text.reader).map_err(|e| ReadError::from_io(&e, "damaged, or cut short"))?;
-        let archive = Archive::detect(&magic, self.container);
+    /// Opens a text from an archive, which may be an archive itself. `hint` is what the name of the
+    /// text tells.
+    fn open_unpacked(&mut self, text: Text, hint: NameHint) -> Result<OpenedMember, ReadError> {
+        let mut packed = text.reader;
+        let (start, error) = read_start(&mut packed, START_BYTES);
+        let is_damaged = match error {
+            Some(error) if start.is_empty() || is_unavailable(&error) => {
+                return Err(ReadError::from_io(&error, "damaged, or cut short"));
+            }
+            error => error.is_some(),
+        };
+        let mut reader = Cursor::new(start.clone()).chain(packed);
+        if hint.is_side_file(&start) && (!is_damaged || hint.is_other()) {
+            let (kept, _) = read_start(&mut reader, MAX_KEPT_BYTES);
+            let kept = Bytes::copy_from_slice(hint.bytes_to_keep(&kept));
+            return Ok(OpenedMember::SideFile(kept));
+        }
+        let archive = Archive::detect(&start, self.container);
         let text = Text {
             reader: Box::new(reader),
             ..text
@@ -298,7 +328,7 @@ impl Texts {
         level: Level,
     ) -> Result<(), ReadError> {
         let most = self.limits.max_members;
-        let zip = Zip::open(file, pointer, level, most)?;
+        let zip = Zip::open(file, pointer, level, most, &self.wanted)?;
         self.open.push(zip);
         Ok(())
     }
@@ -319,16 +349,22 @@ impl Texts {
         let content = zip.open_content(member);
         let seen = self.position().seen;
         let opened = content.and_then(|content| {
-            self.open_unpacked(Text {
+            let text = Text {
                 reader: Box::new(self.meter(content)),
                 pointer: pointer.clone(),
                 level,
                 is_alone: false,
                 position: TextPosition { seen, ..position },
-            })
+            };
+            self.open_unpacked(text, member.hint)
         });
         match opened {
             Ok(OpenedMember::Text(text)) => Ok(NextText::Text(text)),
+            Ok(OpenedMember::SideFile(kept)) => Ok(NextText::SideFile { pointer, kept }),
+            Err(ReadError::Damaged(_)) if member.hint.is_other() => Ok(NextText::SideFile {
+                pointer,
+                kept: Bytes::new(),
+            }),
             Ok(OpenedMember::Zip) => self.next(),
             Err(ReadError::Damaged(message)) => Ok(NextText::Broken {
                 pointer,
@@ -356,25 +392,13 @@ fn file_error(error: &io::Error) -> ReadError {
     ReadError::from_io(error, "a file that is damaged")
 }
 
-/// A text whose first bytes have been read, and are read again from memory.
-type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
-
-/// Reads the first bytes of a text. Returns them, and a reader of the whole text.
-fn peek<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
-    let mut magic = Vec::new();
-    (&mut reader)
-        .take(MAGIC_BYTES as u64)
-        .read_to_end(&mut magic)?;
-    let whole = Cursor::new(magic.clone()).chain(reader);
-    Ok((magic, whole))
-}
-
 impl Zip {
     fn open(
         file: FileReader,
         pointer: String,
         level: Level,
         most: usize,
+        wanted: &Filter,
     ) -> Result<Self, ReadError> {
         let damaged = "a zip file that is damaged or cut short";
         let stop = |error: zip::result::ZipError| match error {
@@ -390,11 +414,12 @@ impl Zip {
         let mut members = VecDeque::new();
         for entry in archive.files().map_err(stop)? {
             let entry = entry.map_err(stop)?;
-            let Some(name) = read_name(&entry) else {
+            let Some((name, hint)) = read_name(&entry, wanted) else {
                 continue;
             };
             members.push_back(Member {
                 name,
+                hint,
                 header: entry.header_start(),
                 packed: entry.compressed_size(),
                 size: entry.size(),

@@ -281,12 +281,8 @@ impl FileWalk {
             .await_beside_arrival(cutting)
             .await
             .map_err(thread_error)?;
-        let is_first = self.next.cursor == Cursor::Start && self.found.is_empty();
         self.cutter = Some(cutter);
         match cutting {
-            Ok(NextPiece::End) if is_first => {
-                self.end_unreadable(Bytes::new(), "without documents".into());
-            }
             Ok(NextPiece::End) => self.is_at_end = true,
             Ok(piece) => self.found.push_back(piece),
             Err(message) => self.handle_incomplete(message)?,

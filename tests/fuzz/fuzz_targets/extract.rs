@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
 use ocds_ingest::extract::{Extracted, Options, extract_document, extract_items};
 use ocds_ingest::json::{Cut, cut};
-use ocds_ingest::release::{Reason, Reject, Release, UPGRADE};
+use ocds_ingest::release::{OCID_OF_RECORD, Reason, Reject, Release, UPGRADE};
 use ocds_ingest::source::{Items, Kind, Repair, Version};
 use ocds_ingest_fuzz::{Members, entries, identifier, unstorable};
 
@@ -46,6 +46,7 @@ fuzz_target!(|data: &[u8]| {
             0 => Vec::new(),
             _ => Repair::ALL.to_vec(),
         },
+        ..Options::default()
     };
     let Ok(cut) = cut(body, &Items::default().shapes) else {
         return;
@@ -104,8 +105,10 @@ fn check_every_item(body: &Bytes, cut: &Cut, extracted: &Extracted, options: &Op
                 }
             }
             Some(Kind::ReleasePackage) => {
-                // A package without a list may count as no package.
-                if let Some(lists) = text.and_then(|text| lists(text, "releases")) {
+                // A package without a list may count as no package. One with records too has more.
+                let has_records = |text: &&str| lists(text, "records") != Some(Vec::new());
+                let alone = text.filter(|text| !has_records(text));
+                if let Some(lists) = alone.and_then(|text| lists(text, "releases")) {
                     assert!(count == lists.len() || (lists.is_empty() && count == 1));
                 }
             }
@@ -142,7 +145,8 @@ fn lists<'t>(package: &'t str, name: &str) -> Option<Vec<&'t str>> {
 }
 
 /// Returns the minimum and maximum number of releases in a record. If there is a compiled
-/// release, it may stand for linked releases.
+/// release, it may stand for linked releases. A record that has only a versioned release and
+/// links is one reject.
 fn count_releases(record: &str) -> Option<(usize, usize)> {
     let members = Members::of(record)?;
     let releases = members.all("releases").into_iter();
@@ -158,8 +162,14 @@ fn count_releases(record: &str) -> Option<(usize, usize)> {
     let links = releases.iter().filter(is_link).count();
     let compiled = members.all("compiledRelease").into_iter();
     let compiled = compiled.filter(|it| *it != "null").count();
-    let most = releases.len() + compiled;
-    let links = if compiled > 0 { links } else { 0 };
+    let versioned = members.all("versionedRelease").into_iter();
+    let versioned = versioned.filter(|it| *it != "null").count();
+    let most = releases.len() + compiled + versioned;
+    let links = match (compiled, versioned) {
+        (0, 0) => 0,
+        (0, _) => most,
+        _ => links,
+    };
     Some(((most - links).max(1), most.max(1)))
 }
 
@@ -179,7 +189,9 @@ fn check_key(release: &Release) {
         assert_eq!(last("id").as_ref(), Some(&release.key.release_id));
         assert!(!release.key.release_id.trim().is_empty());
     } else if !release.pointer.ends_with("/compiledRelease") {
-        assert!(last("id").is_none_or(|id| id.trim().is_empty()));
+        let made_by_merge = last("date").map(|date| format!("{}-{date}", release.key.ocid));
+        let id = last("id").filter(|id| !id.trim().is_empty());
+        assert!(id.is_none() || id == made_by_merge);
         let tag = members
             .all("tag")
             .pop()
@@ -196,7 +208,8 @@ fn check_change(release: &Release, options: &Options) {
     assert_ne!(change.served, release.text);
     for repair in &change.repairs {
         let is_asked = options.repair.iter().any(|asked| asked.as_str() == *repair);
-        assert!(is_asked || *repair == UPGRADE, "{repair}");
+        let is_own = [UPGRADE, OCID_OF_RECORD].contains(repair);
+        assert!(is_asked || is_own, "{repair}");
     }
     let is_upgraded = change.repairs.contains(&UPGRADE);
     assert!(!is_upgraded || release.version == Some(Version::V1_0));
@@ -212,7 +225,7 @@ fn check_extracted_again(release: &Release, options: &Options) {
         kind: Some(Kind::Release),
         ..options.clone()
     };
-    let again = extract_document(&release.text, place, release.version, &options);
+    let again = extract_document(&release.text, place, release.version, None, &options);
     let [again] = &again.releases[..] else {
         panic!("{:?}", again.rejects);
     };
@@ -228,7 +241,7 @@ fn check_extracted_again(release: &Release, options: &Options) {
     let text = std::str::from_utf8(&release.text).expect("stored text is UTF-8");
     let rest = text.strip_prefix('{').expect("an object");
     let spaced = Bytes::from(format!("{{ \n{rest}"));
-    let spaced = extract_document(&spaced, place, release.version, &options);
+    let spaced = extract_document(&spaced, place, release.version, None, &options);
     assert_eq!(spaced.releases[0].content_hash, again.content_hash);
 }
 
@@ -238,11 +251,23 @@ fn check_rejected_again(reject: &Reject, options: &Options) {
     for name in [&reject.ocid, &reject.release_id].into_iter().flatten() {
         assert!(!name.contains('\0'));
     }
-    // A document on its own has the kind that its list's name says, not the declared kind.
-    if matches!(reject.reason, Reason::OtherKind | Reason::EmptyRecord) {
+    // A document on its own has the kind that its list's name says, not the declared kind. Only
+    // within a record, a release may be a link or the history of the record.
+    let is_of_its_place = matches!(
+        reject.reason,
+        Reason::OtherKind | Reason::EmptyRecord | Reason::LinkedRelease
+    );
+    if is_of_its_place || reject.reason.is_passed_over() {
         return;
     }
-    let again = extract_document(&reject.document, &reject.pointer, reject.version, options);
+    let ocid = reject.ocid.as_deref();
+    let again = extract_document(
+        &reject.document,
+        &reject.pointer,
+        reject.version,
+        ocid,
+        options,
+    );
     let [] = &again.releases[..] else {
         panic!("{} became a release", reject.reason);
     };
