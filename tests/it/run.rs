@@ -229,6 +229,7 @@ async fn a_report_has_exactly_these_fields() {
         "unchanged",
         "folded",
         "quarantined",
+        "passed_over",
         "duration_seconds",
         "releases_per_second",
     ];
