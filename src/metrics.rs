@@ -31,7 +31,7 @@ const FETCH_BYTES: &str = "ocds_fetch_bytes_total";
 const RELEASES: &str = "ocds_releases_total";
 const PASSED_OVER: &str = "ocds_passed_over_total";
 const INFERRED: &str = "ocds_inferred_total";
-const UNREAD_AMOUNTS: &str = "ocds_unread_amounts_total";
+const UNREAD_VALUES: &str = "ocds_unread_values_total";
 const DECISIONS: &str = "ocds_decisions_total";
 
 const COUNTERS: [(&str, &str); 12] = [
@@ -67,8 +67,8 @@ const COUNTERS: [(&str, &str); 12] = [
         "Releases of which something was inferred, by what it is; added when a run ends.",
     ),
     (
-        UNREAD_AMOUNTS,
-        "Releases with a tender amount that does not fit its column; added when a run ends.",
+        UNREAD_VALUES,
+        "Dates and amounts that could not be read, by column; added when a run ends.",
     ),
     (
         DECISIONS,
@@ -206,9 +206,10 @@ pub fn add_inferred(source: &str, what: &'static str, n: u64) {
     counter!(INFERRED, "source" => source.to_owned(), "what" => what).increment(n);
 }
 
-/// Adds the releases of a source whose tender amount does not fit its column.
-pub fn add_unread_amounts(source: &str, n: u64) {
-    counter!(UNREAD_AMOUNTS, "source" => source.to_owned()).increment(n);
+/// Adds the values of a source that could not be read. `column` is the name of a typed column of
+/// `ocds.release`.
+pub fn add_unread_values(source: &str, column: &'static str, n: u64) {
+    counter!(UNREAD_VALUES, "source" => source.to_owned(), "column" => column).increment(n);
 }
 
 /// The metrics that this process has counted since the registry was installed.
@@ -348,9 +349,9 @@ mod tests {
                     add_releases("zambia", "inserted", 6);
                     add_releases("zambia", "unchanged", 0);
                     add_releases("zambia", "quarantined", 2);
-                    add_passed_over("zambia", "side-file", 4);
+                    add_passed_over("zambia", "side-file", 3);
                     add_inferred("zambia", "ocid-of-record", 1);
-                    add_unread_amounts("zambia", 3);
+                    add_unread_values("zambia", "date", 3);
                 }
             },
             &[
@@ -360,9 +361,9 @@ mod tests {
                 r#"ocds_releases_total{source="zambia",outcome="inserted"} 12"#,
                 r#"ocds_releases_total{source="zambia",outcome="unchanged"} 0"#,
                 r#"ocds_releases_total{source="zambia",outcome="quarantined"} 4"#,
-                r#"ocds_passed_over_total{source="zambia",reason="side-file"} 8"#,
+                r#"ocds_passed_over_total{source="zambia",reason="side-file"} 6"#,
                 r#"ocds_inferred_total{source="zambia",what="ocid-of-record"} 2"#,
-                r#"ocds_unread_amounts_total{source="zambia"} 6"#,
+                r#"ocds_unread_values_total{source="zambia",column="date"} 6"#,
             ],
         );
     }
@@ -380,7 +381,7 @@ mod tests {
             add_releases("zambia", "inserted", 0);
             add_passed_over("zambia", "side-file", 0);
             add_inferred("zambia", "ocid-of-record", 0);
-            add_unread_amounts("zambia", 0);
+            add_unread_values("zambia", "date", 0);
             count_decision("zambia", Decision::Shrunk);
         });
         let text = recorder.handle().render();

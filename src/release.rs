@@ -1,6 +1,7 @@
 //! Defines the release, and the reject that is kept when a release cannot be stored.
 
 use std::fmt;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -142,9 +143,89 @@ pub struct Columns {
     pub award_count: i32,
     /// The number of entries of `contracts`.
     pub contract_count: i32,
-    /// The values of `awards/suppliers/name` without duplicates, in the order of their first
-    /// appearance. Only the first 100,000 are kept.
+    /// The names of the suppliers of all awards without duplicates, in the order of their first
+    /// appearance. Only the first 100,000 are kept. If a supplier has no name of its own, its name
+    /// is that of the entry of `parties` with its id.
     pub supplier_names: Vec<String>,
+    /// The names of the typed columns that are null although the release has a value for them,
+    /// because the value could not be read.
+    pub unread: Vec<&'static str>,
+}
+
+/// A column for a date or an amount. Publishers write both in many forms, so a value may be
+/// unreadable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypedColumn {
+    /// The release's `date`.
+    Date,
+    /// The amount of `tender/value`.
+    TenderValue,
+    /// The start of `tender/tenderPeriod`.
+    TenderStart,
+    /// The end of `tender/tenderPeriod`.
+    TenderEnd,
+}
+
+impl TypedColumn {
+    /// All typed columns, in the order of the table.
+    pub const ALL: [Self; 4] = [
+        Self::Date,
+        Self::TenderValue,
+        Self::TenderStart,
+        Self::TenderEnd,
+    ];
+
+    /// Returns the name of the column.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Date => "date",
+            Self::TenderValue => "tender_value",
+            Self::TenderStart => "tender_start",
+            Self::TenderEnd => "tender_end",
+        }
+    }
+}
+
+/// The number of values for one typed column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ValueCount {
+    /// The values that were present, whether they could be read or not.
+    pub present: u64,
+    /// The values that could not be read.
+    pub unread: u64,
+}
+
+/// The number of values for each typed column. A value that is null or empty is not present.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ValueCounts([ValueCount; TypedColumn::ALL.len()]);
+
+impl ValueCounts {
+    /// Returns the count of each column, in the order of [`TypedColumn::ALL`].
+    pub fn per_column(&self) -> impl Iterator<Item = (TypedColumn, ValueCount)> {
+        TypedColumn::ALL.into_iter().zip(self.0)
+    }
+
+    /// Forgets the counts of all other columns. A compiled release has only one typed column.
+    pub fn retain(&mut self, column: TypedColumn) {
+        let kept = *self.get_mut(column);
+        *self = Self::default();
+        *self.get_mut(column) = kept;
+    }
+
+    /// Returns the count of a column.
+    pub fn get_mut(&mut self, column: TypedColumn) -> &mut ValueCount {
+        &mut self.0[column as usize]
+    }
+}
+
+impl AddAssign for ValueCounts {
+    fn add_assign(&mut self, other: Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            count.present += more.present;
+            count.unread += more.unread;
+        }
+    }
 }
 
 /// The values of a release's `buyer`.
@@ -153,7 +234,8 @@ pub struct Buyer {
     /// The value of `buyer/id`. It is left out if it has more than 1,000 bytes, because the
     /// column is indexed.
     pub id: Option<String>,
-    /// The value of `buyer/name`.
+    /// The value of `buyer/name`. If the buyer has no name of its own, this is the name of the
+    /// entry of `parties` with its id.
     pub name: Option<String>,
 }
 
@@ -224,6 +306,10 @@ pub const COLUMNS: &[Column] = &[
     Column::new(
         "supplier_names",
         Value::Texts(|it| Some(&it.columns.supplier_names)),
+    ),
+    Column::new(
+        "unread",
+        Value::Names(|it| Some(&it.columns.unread).filter(|unread| !unread.is_empty())),
     ),
     Column::new("content_hash", Value::Bytes(|it| Some(&it.content_hash))),
     Column::new(

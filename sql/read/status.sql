@@ -1,11 +1,12 @@
--- Reads the state of each source that has ever run: its last run, its stored releases and its
--- rejects. Rows with one of the reasons $1 are no rejects, but passed over.
+-- Reads the state of each source that has ever run: its last run, its stored releases, its
+-- rejects, and its values that could not be read. Rows with one of the reasons $1 are no rejects,
+-- but passed over.
 select
     run.source, run.id, run.kind, run.state, run.owner, run.started_at, run.ended_at, run.error,
     run.refused_answer, run.refused_since, run.refused_days, stuck.page as stuck_at_page,
     totals.pages, totals.releases, totals.passed_over,
     stored.releases as stored, stored.newest, watermark.reached as watermark,
-    refused.open as quarantined
+    refused.open as quarantined, unread.columns as unread
 from (select distinct source from ocds.run) as source
 cross join lateral (
     select * from ocds.run where run.source = source.source order by id desc limit 1
@@ -35,5 +36,10 @@ cross join lateral (
     where quarantine.source = source.source and quarantine.resolved_at is null
         and quarantine.reason <> all($1::text[])
 ) as refused
+cross join lateral (
+    select coalesce(jsonb_object_agg(unread.column_name, unread.releases), '{}') as columns
+    from ocds.unread
+    where unread.source = source.source
+) as unread
 left join ocds.watermark on watermark.source = source.source
 order by run.source

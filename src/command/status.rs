@@ -59,6 +59,7 @@ fn print_sources(sources: &[SourceStatus]) {
         "newest release",
         "all up to",
         "quarantined",
+        "unread",
     ];
     let date = |date: Option<Timestamp>| date.map_or_else(String::new, |date| format!("{date:.0}"));
     let rows = sources.iter().map(|source| {
@@ -72,6 +73,7 @@ fn print_sources(sources: &[SourceStatus]) {
             date(source.newest),
             date(source.watermark),
             format_number(source.quarantined),
+            describe_unread(source),
         ]
     });
     print_table(header, &[4, 5, 8], rows);
@@ -93,6 +95,14 @@ fn print_sources(sources: &[SourceStatus]) {
             ));
         }
     }
+}
+
+/// Returns the columns with unreadable values, each with their number.
+fn describe_unread(source: &SourceStatus) -> String {
+    let columns = source.unread.iter();
+    let columns =
+        columns.map(|(column, releases)| format!("{column} {}", format_number(*releases)));
+    columns.collect::<Vec<_>>().join(", ")
 }
 
 /// Queries the server's statistics. The connection applies no migrations.

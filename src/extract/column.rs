@@ -3,9 +3,13 @@
 //! The same pass checks that the text is JSON. If a value has another type than in the standard,
 //! only its own column becomes null. If two members have the same name, the last one counts, as
 //! in jsonb.
+//!
+//! Version 1.1 of the standard names an organisation in `parties`, and refers to it by its id
+//! elsewhere. Most publishers repeat the name. If a buyer or a supplier has no name, `parties` is
+//! read once more for it, because `parties` may stand behind the reference.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -14,7 +18,7 @@ use rust_decimal::Decimal;
 
 use super::{amount, date};
 use crate::json::{Loose, ScanError, Scanner, Strict, Unstorable, is_key};
-use crate::release::{Buyer, Columns, Tender};
+use crate::release::{Buyer, Columns, Tender, TypedColumn, ValueCounts};
 
 /// The maximum length in bytes of a text in an indexed column. The limit exists because an entry
 /// of a btree index of PostgreSQL has at most about 2,700 bytes.
@@ -53,8 +57,8 @@ pub(super) struct Reading {
     pub(super) date_place: Range<usize>,
     /// True if the release has `parties`, which does not exist in version 1.0 of the standard.
     pub(super) has_parties: bool,
-    /// True if `tender/value/amount` is a text or a number that the column cannot hold.
-    pub(super) has_unread_amount: bool,
+    /// Counts the value of each typed column. Each count is 0 or 1.
+    pub(super) values: ValueCounts,
 }
 
 /// Reads a release.
@@ -128,12 +132,55 @@ pub(super) fn decode_identifier(scalar: &[u8]) -> Option<String> {
     (!text.trim().is_empty() && !text.contains('\0')).then_some(text)
 }
 
+/// A value for a typed column.
+#[derive(Default)]
+enum Typed<T> {
+    /// There is no value: it is missing, null, empty, or a placeholder for "none".
+    #[default]
+    Absent,
+    /// There is a value, and it could not be read.
+    Unread,
+    Read(T),
+}
+
+impl<T> Typed<T> {
+    /// Counts the value, and returns it if it could be read. If the member occurs more than once,
+    /// only the last value is counted.
+    fn count(self, column: TypedColumn, values: &mut ValueCounts) -> Option<T> {
+        let count = values.get_mut(column);
+        count.present = u64::from(!matches!(self, Typed::Absent));
+        count.unread = u64::from(matches!(self, Typed::Unread));
+        match self {
+            Typed::Read(value) => Some(value),
+            Typed::Absent | Typed::Unread => None,
+        }
+    }
+}
+
 /// An object `value`, as the standard defines it, with an amount and a currency.
 #[derive(Default)]
 struct Money {
-    amount: Option<Decimal>,
+    amount: Typed<Decimal>,
     currency: Option<String>,
-    has_unread_amount: bool,
+}
+
+/// A supplier: its name, or the id of the party that may name it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Supplier<'t> {
+    Name(Cow<'t, str>),
+    /// The second value is the supplier's own name, if it has an empty one.
+    Party(Cow<'t, str>, Option<Cow<'t, str>>),
+}
+
+/// The organisations of a release whose names may have to be found in `parties`.
+#[derive(Default)]
+struct Organisations<'t> {
+    /// The suppliers of all awards without duplicates.
+    suppliers: Vec<Supplier<'t>>,
+    /// The id of the buyer, if the buyer has no name.
+    nameless_buyer: Option<Cow<'t, str>>,
+    /// The value of `parties`.
+    parties: Option<Range<usize>>,
 }
 
 /// Reads the values of one text. Each method moves the scanner past exactly one value, which may
@@ -146,9 +193,16 @@ struct Reader<'t> {
 
 type Text<'t> = Scanner<'t, Strict>;
 
+/// The id and the name of an organisation.
+type Reference<'t> = (Option<Cow<'t, str>>, Option<Cow<'t, str>>);
+
+/// The ids of parties whose names are needed, and the names that were found.
+type PartyNames<'t> = HashMap<Cow<'t, str>, Option<Cow<'t, str>>>;
+
 impl<'t> Reader<'t> {
     fn read_release(self, scanner: &mut Text<'t>, reading: &mut Reading) -> Result<(), ScanError> {
-        let columns = &mut reading.columns;
+        let mut organisations = Organisations::default();
+        let (columns, values) = (&mut reading.columns, &mut reading.values);
         let (mut has_url, mut has_content) = (false, false);
         scanner.walk_members(|scanner, key| {
             let name = self.decode(key);
@@ -163,18 +217,19 @@ impl<'t> Reader<'t> {
                 }
                 "date" => {
                     let start = scanner.position();
-                    columns.date = self.read_date(scanner)?;
+                    let date = self.read_date(scanner)?;
+                    columns.date = date.count(TypedColumn::Date, values);
                     reading.date_place = find_string(self.text, start..scanner.position());
                 }
                 "tag" => columns.tag = self.read_tag(scanner)?,
                 "initiationType" => columns.initiation_type = self.read_text(scanner)?,
                 "language" => columns.language = self.read_text(scanner)?,
-                "buyer" => columns.buyer = self.read_buyer(scanner)?,
-                "tender" => {
-                    reading.has_unread_amount = self.read_tender(scanner, &mut columns.tender)?;
+                "buyer" => {
+                    (columns.buyer, organisations.nameless_buyer) = self.read_buyer(scanner)?;
                 }
+                "tender" => self.read_tender(scanner, &mut columns.tender, values)?,
                 "awards" => {
-                    (columns.award_count, columns.supplier_names) = self.read_awards(scanner)?;
+                    (columns.award_count, organisations.suppliers) = self.read_awards(scanner)?;
                 }
                 "contracts" => {
                     columns.contract_count =
@@ -182,7 +237,7 @@ impl<'t> Reader<'t> {
                 }
                 "parties" => {
                     reading.has_parties = scanner.peek()? != b'n';
-                    scanner.skip_value()?;
+                    organisations.parties = Some(scanner.read_value()?.0);
                 }
                 "releases" | "records" | "compiledRelease" | "versionedRelease" => {
                     reading.has_other_items = true;
@@ -193,30 +248,115 @@ impl<'t> Reader<'t> {
             Ok(())
         })?;
         reading.is_link = has_url && !has_content;
-        Ok(())
+        self.name_organisations(organisations, columns)
     }
 
-    fn read_buyer(self, scanner: &mut Text<'t>) -> Result<Buyer, ScanError> {
-        let mut buyer = Buyer::default();
+    /// Reads the buyer. If the buyer has no name, also returns the buyer's id, by which `parties`
+    /// may name it.
+    fn read_buyer(
+        self,
+        scanner: &mut Text<'t>,
+    ) -> Result<(Buyer, Option<Cow<'t, str>>), ScanError> {
+        let (id, name) = self.read_reference(scanner)?;
+        let lacks_name = lacks_name(name.as_deref());
+        let buyer = Buyer {
+            id: id
+                .as_deref()
+                .filter(|id| id.len() <= LONGEST_INDEXED_BYTES)
+                .map(str::to_owned),
+            name: name.map(Cow::into_owned),
+        };
+        Ok((buyer, id.filter(|_| lacks_name)))
+    }
+
+    /// Reads the id and the name of an organisation.
+    fn read_reference(self, scanner: &mut Text<'t>) -> Result<Reference<'t>, ScanError> {
+        let (mut id, mut name) = (None, None);
         self.for_each_member(scanner, |scanner, key| {
             match key {
-                "id" => buyer.id = self.read_identifier(scanner)?,
-                "name" => buyer.name = self.read_text(scanner)?,
+                "id" => id = self.read_borrowed_identifier(scanner)?,
+                "name" => name = self.read_borrowed_text(scanner)?,
                 _ => drop(scanner.skip_value()?),
             }
             Ok(())
         })?;
-        buyer.id = buyer.id.filter(|id| id.len() <= LONGEST_INDEXED_BYTES);
-        Ok(buyer)
+        Ok((id, name))
     }
 
-    /// Reads the columns of the tender. Returns true if the amount could not be read.
-    fn read_tender(self, scanner: &mut Text<'t>, tender: &mut Tender) -> Result<bool, ScanError> {
-        let mut has_unread_amount = false;
+    /// Fills the columns of names. Names that are only in `parties` are found there.
+    fn name_organisations(
+        self,
+        organisations: Organisations<'t>,
+        columns: &mut Columns,
+    ) -> Result<(), ScanError> {
+        let Organisations {
+            suppliers,
+            nameless_buyer,
+            parties,
+        } = organisations;
+        let ids = suppliers.iter().filter_map(|supplier| match supplier {
+            Supplier::Party(id, _) => Some(id),
+            Supplier::Name(_) => None,
+        });
+        let mut names: PartyNames<'t> = ids
+            .chain(&nameless_buyer)
+            .map(|id| (id.clone(), None))
+            .collect();
+        if let Some(parties) = parties.filter(|_| !names.is_empty()) {
+            self.read_party_names(parties, &mut names)?;
+        }
+        let find_name = |id| names.get(&id).cloned().flatten();
+        if let Some(name) = nameless_buyer.and_then(find_name) {
+            columns.buyer.name = Some(name.into_owned());
+        }
+        let suppliers = suppliers.into_iter().filter_map(|supplier| match supplier {
+            Supplier::Name(name) => Some(name),
+            Supplier::Party(id, blank) => find_name(id).or(blank),
+        });
+        columns.supplier_names = match names.is_empty() {
+            // The names have no duplicates yet.
+            true => suppliers.map(Cow::into_owned).collect(),
+            false => {
+                let mut seen = HashSet::new();
+                let is_new = |name: &Cow<'t, str>| seen.insert(name.clone());
+                suppliers.filter(is_new).map(Cow::into_owned).collect()
+            }
+        };
+        Ok(())
+    }
+
+    /// Finds the names of the parties with these ids. If several parties have the same id, the
+    /// first one with a name counts.
+    fn read_party_names(
+        self,
+        parties: Range<usize>,
+        names: &mut PartyNames<'t>,
+    ) -> Result<(), ScanError> {
+        let mut scanner = Scanner::new(self.text.as_bytes(), parties.start, Strict::default());
+        self.for_each_entry(&mut scanner, |scanner| {
+            if let (Some(id), Some(name)) = self.read_reference(scanner)?
+                && !lacks_name(Some(&name))
+                && let Some(found) = names.get_mut(&id)
+            {
+                found.get_or_insert(name);
+            }
+            Ok(())
+        })
+        .map(drop)
+    }
+
+    /// Reads the columns of the tender.
+    fn read_tender(
+        self,
+        scanner: &mut Text<'t>,
+        tender: &mut Tender,
+        values: &mut ValueCounts,
+    ) -> Result<(), ScanError> {
         // If there is a second `tender`, it replaces the first one completely, even where only
         // the first one has a value.
         *tender = Tender::default();
-
+        let mut value = Money::default();
+        let (mut start, mut end) = (Typed::Absent, Typed::Absent);
         self.for_each_member(scanner, |scanner, key| {
             match key {
                 "id" => tender.id = self.read_identifier(scanner)?,
@@ -226,31 +366,24 @@ impl<'t> Reader<'t> {
                 "mainProcurementCategory" => {
                     tender.main_procurement_category = self.read_text(scanner)?;
                 }
-                "value" => {
-                    let value = self.read_value(scanner)?;
-                    (tender.value, tender.currency) = (value.amount, value.currency);
-                    has_unread_amount = value.has_unread_amount;
-                }
-                "tenderPeriod" => {
-                    (tender.start, tender.end) = self.read_period(scanner)?;
-                }
+                "value" => value = self.read_value(scanner)?,
+                "tenderPeriod" => (start, end) = self.read_period(scanner)?,
                 _ => drop(scanner.skip_value()?),
             }
             Ok(())
         })?;
-        Ok(has_unread_amount)
+        tender.value = value.amount.count(TypedColumn::TenderValue, values);
+        tender.currency = value.currency;
+        tender.start = start.count(TypedColumn::TenderStart, values);
+        tender.end = end.count(TypedColumn::TenderEnd, values);
+        Ok(())
     }
 
     fn read_value(self, scanner: &mut Text<'t>) -> Result<Money, ScanError> {
         let mut money = Money::default();
         self.for_each_member(scanner, |scanner, key| {
             match key {
-                "amount" => {
-                    let number = self.read_text_or_number(scanner)?;
-                    let number = number.filter(|number| !number.trim_ascii().is_empty());
-                    money.amount = number.as_deref().and_then(amount::parse);
-                    money.has_unread_amount = number.is_some() && money.amount.is_none();
-                }
+                "amount" => money.amount = self.read_amount(scanner)?,
                 "currency" => money.currency = self.read_text(scanner)?,
                 _ => drop(scanner.skip_value()?),
             }
@@ -262,8 +395,8 @@ impl<'t> Reader<'t> {
     fn read_period(
         self,
         scanner: &mut Text<'t>,
-    ) -> Result<(Option<Timestamp>, Option<Timestamp>), ScanError> {
-        let (mut start, mut end) = (None, None);
+    ) -> Result<(Typed<Timestamp>, Typed<Timestamp>), ScanError> {
+        let (mut start, mut end) = (Typed::Absent, Typed::Absent);
         self.for_each_member(scanner, |scanner, key| {
             match key {
                 "startDate" => start = self.read_date(scanner)?,
@@ -275,47 +408,43 @@ impl<'t> Reader<'t> {
         Ok((start, end))
     }
 
-    /// Returns the number of awards, and the names of their suppliers without duplicates. If
-    /// there are very many names, only the first ones are returned.
-    fn read_awards(self, scanner: &mut Text<'t>) -> Result<(i32, Vec<String>), ScanError> {
+    /// Returns the number of awards, and their suppliers without duplicates. If there are very
+    /// many suppliers, only the first ones are returned.
+    fn read_awards(self, scanner: &mut Text<'t>) -> Result<(i32, Vec<Supplier<'t>>), ScanError> {
         let mut seen = HashSet::new();
-        let mut names = Vec::new();
+        let mut suppliers = Vec::new();
         let count = self.for_each_entry(scanner, |scanner| {
-            let mut award_names = Vec::new();
+            let mut of_award = Vec::new();
             self.for_each_member(scanner, |scanner, key| {
                 match key {
-                    "suppliers" => award_names = self.read_suppliers(scanner)?,
+                    "suppliers" => of_award = self.read_suppliers(scanner)?,
                     _ => drop(scanner.skip_value()?),
                 }
                 Ok(())
             })?;
-            for name in award_names {
-                if names.len() < MAX_NAMES && seen.insert(name.clone()) {
-                    names.push(name.into_owned());
+            for supplier in of_award {
+                if suppliers.len() < MAX_NAMES && seen.insert(supplier.clone()) {
+                    suppliers.push(supplier);
                 }
             }
             Ok(())
         })?;
-        Ok((count, names))
+        Ok((count, suppliers))
     }
 
-    fn read_suppliers(self, scanner: &mut Text<'t>) -> Result<Vec<Cow<'t, str>>, ScanError> {
-        let mut names = Vec::new();
+    fn read_suppliers(self, scanner: &mut Text<'t>) -> Result<Vec<Supplier<'t>>, ScanError> {
+        let mut suppliers = Vec::new();
         self.for_each_entry(scanner, |scanner| {
-            let mut supplier_name = None;
-            self.for_each_member(scanner, |scanner, key| {
-                match key {
-                    "name" => supplier_name = self.read_borrowed_text(scanner)?,
-                    _ => drop(scanner.skip_value()?),
-                }
-                Ok(())
-            })?;
-            if names.len() < MAX_NAMES {
-                names.extend(supplier_name);
+            let supplier = match self.read_reference(scanner)? {
+                (Some(id), name) if lacks_name(name.as_deref()) => Some(Supplier::Party(id, name)),
+                (_, name) => name.map(Supplier::Name),
+            };
+            if suppliers.len() < MAX_NAMES {
+                suppliers.extend(supplier);
             }
             Ok(())
         })?;
-        Ok(names)
+        Ok(suppliers)
     }
 
     /// Reads `tag`, which is a list of texts or a single text. If the list has too many entries,
@@ -369,9 +498,41 @@ impl<'t> Reader<'t> {
         Ok(count)
     }
 
-    fn read_date(self, scanner: &mut Text<'t>) -> Result<Option<Timestamp>, ScanError> {
-        let text = self.read_borrowed_text(scanner)?;
-        Ok(text.and_then(|text| date::parse(&text, self.zone)))
+    fn read_date(self, scanner: &mut Text<'t>) -> Result<Typed<Timestamp>, ScanError> {
+        self.read_typed(scanner, |text, is_number| {
+            let date = match is_number {
+                // A number counts by its value, as it does in jsonb.
+                true => amount::parse(text).map(|number| number.normalize().to_string()),
+                false => None,
+            };
+            match date::parse(date.as_deref().unwrap_or(text), self.zone) {
+                Some(date) => Typed::Read(date),
+                None if date::is_placeholder(text) => Typed::Absent,
+                None => Typed::Unread,
+            }
+        })
+    }
+
+    fn read_amount(self, scanner: &mut Text<'t>) -> Result<Typed<Decimal>, ScanError> {
+        self.read_typed(scanner, |text, _| {
+            amount::parse(text).map_or(Typed::Unread, Typed::Read)
+        })
+    }
+
+    /// Reads a value with a parser for texts and numbers. The parser is told whether it gets a
+    /// number.
+    fn read_typed<T>(
+        self,
+        scanner: &mut Text<'t>,
+        parse: impl FnOnce(&str, bool) -> Typed<T>,
+    ) -> Result<Typed<T>, ScanError> {
+        let first = scanner.peek()?;
+        Ok(match self.read_text_or_number(scanner)? {
+            Some(text) if has_text(&text) => parse(&text, first != b'"'),
+            Some(_) => Typed::Absent,
+            None if first == b'n' => Typed::Absent,
+            None => Typed::Unread,
+        })
     }
 
     fn read_text(self, scanner: &mut Text<'t>) -> Result<Option<String>, ScanError> {
@@ -381,10 +542,15 @@ impl<'t> Reader<'t> {
     /// Reads a text, or a number as it is written. Returns `None` if the text is only white
     /// space.
     fn read_identifier(self, scanner: &mut Text<'t>) -> Result<Option<String>, ScanError> {
+        Ok(self.read_borrowed_identifier(scanner)?.map(Cow::into_owned))
+    }
+
+    fn read_borrowed_identifier(
+        self,
+        scanner: &mut Text<'t>,
+    ) -> Result<Option<Cow<'t, str>>, ScanError> {
         let text = self.read_text_or_number(scanner)?;
-        Ok(text
-            .filter(|text| !text.trim().is_empty())
-            .map(Cow::into_owned))
+        Ok(text.filter(|text| has_text(text)))
     }
 
     fn read_text_or_number(
@@ -417,4 +583,14 @@ impl<'t> Reader<'t> {
         let quoted = &self.text[raw.start - 1..raw.end + 1];
         Cow::Owned(serde_json::from_str(quoted).unwrap_or_default())
     }
+}
+
+/// Returns true if a text is more than white space.
+fn has_text(text: &str) -> bool {
+    !text.trim().is_empty()
+}
+
+/// Returns true if an organisation has no name of its own. Some publishers write an empty one.
+fn lacks_name(name: Option<&str>) -> bool {
+    name.is_none_or(str::is_empty)
 }

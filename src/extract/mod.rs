@@ -35,7 +35,7 @@ use self::unpack::{Unpacker, find_kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
 use crate::page::{BrokenDocument, Document, Page};
-use crate::release::{Reason, Reject, Release};
+use crate::release::{Reason, Reject, Release, ValueCounts};
 use crate::source::{Kind, OcidPattern, Repair, Source, Version};
 
 /// The options that decide how the items of a source's pages are read.
@@ -111,11 +111,11 @@ pub struct Extracted {
     pub unkept: BTreeMap<&'static str, u64>,
     /// The number of releases of which something was inferred, by what it is:
     /// [`OCID_OF_RECORD`](crate::release::OCID_OF_RECORD),
-    /// [`OCID_OF_ID`](crate::release::OCID_OF_ID) or [`COMPILED_BY_ID`].
+    /// [`OCID_OF_ID`](crate::release::OCID_OF_ID), [`COMPILED_BY_ID`] or [`VERSION_1_0`].
     pub inferred: BTreeMap<&'static str, u64>,
-    /// The number of releases whose `tender/value/amount` could not be read, because it is not an
-    /// amount or has more digits than the column can hold. The column is null in these releases.
-    pub unread_amounts: u64,
+    /// The number of values for the typed columns of the releases. If a value could not be read,
+    /// its column is null.
+    pub values: ValueCounts,
 }
 
 impl Extracted {
@@ -259,6 +259,10 @@ fn measure_depth(value: &[u8]) -> Option<usize> {
 /// The name of the inference that a release is a compiled release, because its only tag is
 /// `compiled` and its `id` is made of its ocid and its date.
 pub const COMPILED_BY_ID: &str = "compiled-by-id";
+
+/// The name of what is inferred of a release that is read as version 1.0 although nothing states
+/// its version.
+pub const VERSION_1_0: &str = "version-1.0";
 
 /// The end of the pointer to a record's compiled release.
 const COMPILED_RELEASE: &str = "/compiledRelease";

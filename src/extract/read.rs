@@ -5,9 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::extract::column::{self, Reading};
+use crate::extract::version::has_organisation_details;
 use crate::extract::{COMPILED_BY_ID, Options, hash, measure_depth, repair, upgrade};
 use crate::json::{MAX_DIGITS, ScanError, Unstorable, count_values};
-use crate::release::{Change, Key, OCID_OF_ID, OCID_OF_RECORD, Reason, Reject, Release, UPGRADE};
+use crate::release::{
+    Change, Key, OCID_OF_ID, OCID_OF_RECORD, Reason, Reject, Release, TypedColumn, UPGRADE,
+};
 use crate::source::{self, Repair, Version};
 
 /// An item of a page, before the program knows that it is a release.
@@ -49,13 +52,22 @@ pub(super) fn read_release(
     options: &Options,
 ) -> Result<ReadRelease, Refusal> {
     let read = read_or_repair(item, kind, options)?;
-    if item.version == Some(Version::V1_0)
-        && !read.reading.has_parties
+    if !read.reading.has_parties
+        && is_of_1_0(item, &read)
         && let Some(upgraded) = upgrade_release(&read, item, kind, options)
     {
         return Ok(upgraded);
     }
     Ok(read)
+}
+
+/// Returns true if a release without `parties` is of version 1.0. If nothing states the version,
+/// the release itself may show it.
+fn is_of_1_0(item: &Item, read: &ReadRelease) -> bool {
+    match item.version {
+        Some(version) => version == Version::V1_0,
+        None => !read.reading.has_other_items && has_organisation_details(&read.text),
+    }
 }
 
 impl ReadRelease {
@@ -235,6 +247,14 @@ fn read_text(
         Err(_) if reading.is_link => return Err(Refusal::link()),
         key => key?,
     };
+    if key.is_compiled() {
+        reading.values.retain(TypedColumn::Date);
+    }
+    let unread = reading
+        .values
+        .per_column()
+        .filter(|(_, value)| value.unread > 0);
+    reading.columns.unread = unread.map(|(column, _)| column.as_str()).collect();
     Ok(ReadRelease {
         is_compiled_by_id: key.is_compiled() && reading.is_made_by_merge,
         text: bytes,

@@ -341,14 +341,62 @@ mod changes {
         );
         assert_eq!(repairs, ["upgrade-1.0"]);
         assert_eq!(release.columns.buyer.id.as_deref(), Some("S-1"));
-        for version in [None, Some(Version::V1_1)] {
-            let release = changed(served, &[], version).unwrap();
-            assert_eq!(text_and_repairs(&release), (served, &[][..]));
-        }
+        let release = changed(served, &[], Some(Version::V1_1)).unwrap();
+        assert_eq!(text_and_repairs(&release), (served, &[][..]));
         // An item without members that differ in version 1.0 is not marked as upgraded.
         let plain = r#"{ "ocid":"o", "id":"i" }"#;
         let release = changed(plain, &[], Some(Version::V1_0)).unwrap();
         assert_eq!(text_and_repairs(&release), (plain, &[][..]));
+    }
+
+    #[test]
+    fn a_release_that_nothing_states_the_version_of_may_show_it() {
+        let details = r#"{"ocid":"o","id":"1","buyer":{"name":"B","address":{"region":"R"}}}"#;
+        let names = r#"{"ocid":"o","id":"1","buyer":{"name":"B","id":"b"}}"#;
+        let parties =
+            r#"{"ocid":"o","id":"1","parties":[],"buyer":{"name":"B","address":{"region":"R"}}}"#;
+        let record =
+            format!(r#"{{"ocid":"o","releases":[{details}],"compiledRelease":{details}}}"#);
+        for (body, inferred, changed) in [
+            (format!("[{details},{names},{parties}]"), 1, 1),
+            (record, 2, 2),
+            (
+                format!(r#"{{"releases":[{details}],"version":"1.1"}}"#),
+                0,
+                0,
+            ),
+            // The package states the version.
+            (format!(r#"{{"releases":[{details}]}}"#), 0, 1),
+        ] {
+            let body = Bytes::from(body);
+            let cut = cut(&body, &shapes()).unwrap();
+            let extracted = extract_items(&body, &cut, &options());
+            let releases = extracted.releases.iter();
+            let upgraded = releases.filter(|release| release.change.is_some()).count();
+            assert_eq!(upgraded, changed, "{}", body.escape_ascii());
+            assert_eq!(
+                extracted
+                    .inferred
+                    .get(VERSION_1_0)
+                    .copied()
+                    .unwrap_or_default(),
+                inferred,
+                "{}",
+                body.escape_ascii()
+            );
+        }
+        let stated = Options {
+            version: Some(Version::V1_1),
+            ..options()
+        };
+        let body = Bytes::from(format!("[{details}]"));
+        let cut = cut(&body, &shapes()).unwrap();
+        assert_eq!(
+            extract_items(&body, &cut, &stated)
+                .inferred
+                .get(VERSION_1_0),
+            None
+        );
     }
 
     #[test]
@@ -483,8 +531,124 @@ mod keys_and_columns {
                 award_count: 3,
                 contract_count: 2,
                 supplier_names: vec!["A".to_owned(), "B".to_owned()],
+                unread: Vec::new(),
             }
         );
+    }
+
+    #[test]
+    fn an_organisation_without_a_name_has_that_of_its_party() {
+        let parties = r#""parties":[{"id":"p1"},{"id":"p1","name":"One"},{"id":"p1","name":"Uno"},
+            {"id":2,"name":"Two"},{"id":"p3","name":""},{"name":"nobody"},null,"p4"]"#;
+        let names = |members: &str| {
+            let Columns {
+                buyer,
+                supplier_names,
+                ..
+            } = columns(members);
+            (buyer.name.unwrap_or_default(), supplier_names.join(" "))
+        };
+        for (buyer, suppliers, expected) in [
+            (
+                r#"{"id":"p1"}"#,
+                r#"[{"id":"2"},{"id":"p1"}]"#,
+                ("One", "Two One"),
+            ),
+            (
+                r#"{"id":2,"name":""}"#,
+                r#"[{"id":"p1","name":null}]"#,
+                ("Two", "One"),
+            ),
+            (
+                r#"{"id":"p1","name":"Own"}"#,
+                r#"[{"id":"2","name":"Own"},{"name":"Two"},{"id":2},{"id":"p1"}]"#,
+                ("Own", "Own Two One"),
+            ),
+            (
+                r#"{"id":"p3","name":""}"#,
+                r#"[{"id":"p4"},{"id":"p3"},{"id":" "},{}]"#,
+                ("", ""),
+            ),
+            (r#"[{"id":"p1"}]"#, r#"{"id":"p1"}"#, ("", "One")),
+        ] {
+            let expected = (expected.0.to_owned(), expected.1.to_owned());
+            let references = format!(r#""buyer":{buyer},"awards":[{{"suppliers":{suppliers}}}]"#);
+            for members in [
+                format!("{references},{parties}"),
+                format!("{parties},{references}"),
+                format!(
+                    r#""parties":[{{"id":"p1","name":"No"}}],"buyer":{{"id":"x"}},"awards":[{{"suppliers":[{{"id":"p1"}}]}}],{references},{parties}"#
+                ),
+            ] {
+                assert_eq!(names(&members), expected, "{members}");
+            }
+        }
+        let lone = r#""parties":{"id":"p","name":"Lone"},"buyer":{"id":"p"}"#;
+        assert_eq!(names(lone).0, "Lone");
+        assert_eq!(names(r#""buyer":{"id":"p"}"#).0, "");
+    }
+
+    #[test]
+    fn a_value_that_is_there_and_cannot_be_read_is_counted() {
+        let count = |members: &str| {
+            let item = format!(r#"[{{"ocid":"o","id":"i",{members}}}]"#);
+            let extracted = extract_page(item);
+            let values = extracted.values.per_column();
+            let values = values.filter(|(_, value)| value.present > 0);
+            let values: Vec<String> = values
+                .map(|(column, value)| format!("{} {}", column.as_str(), value.unread))
+                .collect();
+            let unread = extracted.releases[0].columns.unread.join(" ");
+            (values.join(" "), unread)
+        };
+        for (members, values, unread) in [
+            (r#""date":"03.04.2024""#, "date 1", "date"),
+            (r#""date":"2024-04-03""#, "date 0", ""),
+            (r#""date":20240403"#, "date 0", ""),
+            (r#""date":1.7121384e12"#, "date 0", ""),
+            (r#""date":null"#, "", ""),
+            (r#""date":" ""#, "", ""),
+            (r#""date":"0001-01-01T00:00:00""#, "", ""),
+            (r#""date":true"#, "date 1", "date"),
+            (r#""date":[]"#, "date 1", "date"),
+            (r#""date":"soon","date":"2024-04-03""#, "date 0", ""),
+            (
+                r#""tender":{"value":{"amount":"1,500"}}"#,
+                "tender_value 1",
+                "tender_value",
+            ),
+            (
+                r#""tender":{"value":{"amount":"1,500.00"}}"#,
+                "tender_value 0",
+                "",
+            ),
+            (r#""tender":{"value":{"amount":""}}"#, "", ""),
+            (
+                r#""tender":{"value":{"amount":1e99}}"#,
+                "tender_value 1",
+                "tender_value",
+            ),
+            (r#""tender":{"value":{"amount":{}}},"tender":null"#, "", ""),
+            (
+                r#""date":7,"tender":{"tenderPeriod":{"startDate":"May","endDate":"2024-04-03"}}"#,
+                "date 1 tender_start 1 tender_end 0",
+                "date tender_start",
+            ),
+        ] {
+            let expected = (values.to_owned(), unread.to_owned());
+            assert_eq!(count(members), expected, "{members}");
+        }
+        // A compiled release has no column for the tender.
+        let compiled =
+            r#"[{"ocid":"o","tag":["compiled"],"date":"x","tender":{"value":{"amount":"x"}}}]"#;
+        let extracted = extract_page(compiled);
+        assert_eq!(extracted.releases[0].columns.unread, ["date"]);
+        let unread: u64 = extracted
+            .values
+            .per_column()
+            .map(|(_, value)| value.unread)
+            .sum();
+        assert_eq!(unread, 1);
     }
 
     #[test]
@@ -517,11 +681,9 @@ mod keys_and_columns {
             "{\"a\":{\"id\":1}}",
         ] {
             for name in ["date", "buyer", "tender"] {
-                assert_eq!(
-                    columns(&format!(r#""{name}":{wrong}"#)),
-                    nothing,
-                    "{name}: {wrong}"
-                );
+                let mut read = columns(&format!(r#""{name}":{wrong}"#));
+                read.unread.clear();
+                assert_eq!(read, nothing, "{name}: {wrong}");
             }
             for name in ["value", "tenderPeriod"] {
                 let tender = format!(r#""tender":{{"{name}":{wrong}}}"#);
@@ -550,6 +712,7 @@ mod keys_and_columns {
                     currency: text("EUR"),
                     ..Tender::default()
                 },
+                unread: vec!["date", "tender_value"],
                 ..nothing
             }
         );

@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::extract::read::{self, Item, Kind, ReadRelease, Refusal};
 use crate::extract::version::{find_items_version, find_package_version};
-use crate::extract::{COMPILED_RELEASE, Extracted, Options, column};
+use crate::extract::{COMPILED_RELEASE, Extracted, Options, VERSION_1_0, column};
 use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_key};
-use crate::release::{Reason, Reject, Release};
+use crate::release::{Change, Reason, Reject, Release, UPGRADE};
 use crate::source;
 
 pub(super) struct Unpacker<'o> {
@@ -121,11 +121,15 @@ impl<'o> Unpacker<'o> {
     }
 
     fn store(&mut self, item: Item, read: ReadRelease) {
-        self.extracted.unread_amounts += u64::from(read.reading.has_unread_amount);
+        self.extracted.values += read.reading.values;
         for inference in read.inferences() {
             *self.extracted.inferred.entry(inference).or_default() += 1;
         }
         let release = read.into_release(item);
+        let is_upgraded = |change: &Change| change.repairs.contains(&UPGRADE);
+        if release.version.is_none() && release.change.as_ref().is_some_and(is_upgraded) {
+            *self.extracted.inferred.entry(VERSION_1_0).or_default() += 1;
+        }
         self.extracted.releases.push(Release {
             url: self.url.clone(),
             ..release

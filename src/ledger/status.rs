@@ -1,5 +1,7 @@
 //! Reads the state of each source.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::types::Type;
@@ -43,6 +45,8 @@ pub struct SourceStatus {
     pub watermark: Option<Timestamp>,
     /// The number of unresolved rejects of the source.
     pub quarantined: i64,
+    /// The number of stored releases with an unreadable value, by the column that is null for it.
+    pub unread: BTreeMap<String, i64>,
 }
 
 /// A position at which a publisher gives the same answer again and again.
@@ -96,9 +100,16 @@ pub async fn read_status(database: &Database) -> Result<Vec<SourceStatus>> {
             newest: row.try_get("newest")?,
             watermark: row.try_get("watermark")?,
             quarantined: row.try_get("quarantined")?,
+            unread: read_unread(row)?,
         })
     };
     rows.iter().map(read).collect()
+}
+
+fn read_unread(row: &tokio_postgres::Row) -> Result<BTreeMap<String, i64>> {
+    let unread: serde_json::Value = row.try_get("unread")?;
+    serde_json::from_value(unread)
+        .map_err(|e| Error::unexpected("read the counts of `ocds.unread`").with_source(e))
 }
 
 /// The numbers of rows that a source has.

@@ -28,6 +28,7 @@ use crate::pipeline::shrunk::Shrunk;
 use crate::pipeline::unfinished_commits::{CommittingPage, UnfinishedCommits};
 use crate::pipeline::unfinished_windows::Frontier;
 use crate::pipeline::{Coverage, Progress, ReadPage, Run};
+use crate::release::ValueCounts;
 use crate::sink::Sink;
 
 pub(super) struct Dispatch {
@@ -74,8 +75,8 @@ pub(super) struct DispatchResult {
     pub(super) counts: Counts,
     pub(super) unchanged: u64,
     pub(super) unreadable: u64,
-    /// The number of releases with an amount that its column cannot hold.
-    pub(super) unread_amounts: u64,
+    /// The number of values for the typed columns of the pages.
+    pub(super) values: ValueCounts,
     /// The number of things that were passed over, by reason.
     pub(super) passed_over: BTreeMap<&'static str, u64>,
     /// The number of releases of which something was inferred, by what it is.
@@ -254,7 +255,7 @@ impl Dispatch {
             return self.refuse_page(record, extracted, error);
         }
         self.note_last(&record.position);
-        self.done.unread_amounts += extracted.unread_amounts;
+        self.done.values += extracted.values;
         add_counts(&mut self.done.passed_over, extracted.count_passed_over());
         add_counts(&mut self.done.inferred, extracted.inferred.clone());
         let sequence = self.unfinished.begin(CommittingPage {

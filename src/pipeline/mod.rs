@@ -650,7 +650,7 @@ impl Run<'_> {
         } = requests;
         metrics::add_requests(&self.source.name, sent, retries, bytes);
         report::measure(&self.source.name, &dispatched.counts);
-        report::tell_unread_amounts(&self.source.name, dispatched.unread_amounts);
+        report::tell_unread_values(&self.source.name, &dispatched.values);
         report::tell_passed_over(&self.source.name, &dispatched.passed_over);
         report::tell_inferred(&self.source.name, &dispatched.inferred);
         let report = Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict);

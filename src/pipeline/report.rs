@@ -6,10 +6,12 @@ use serde::Serialize;
 use tracing::{info, warn};
 
 use crate::error::Error;
+use crate::extract::VERSION_1_0;
 use crate::ledger::{Counts, Totals, Verdict};
 use crate::metrics;
 use crate::pipeline::Run;
 use crate::pipeline::dispatch::DispatchResult;
+use crate::release::{ValueCount, ValueCounts};
 use crate::request::Requests;
 
 /// The result of a run that has begun and ended.
@@ -113,17 +115,28 @@ impl Report {
     }
 }
 
-/// Warns once in a run about amounts that their columns cannot hold.
-pub(super) fn tell_unread_amounts(source: &str, unread_amounts: u64) {
-    metrics::add_unread_amounts(source, unread_amounts);
-    if unread_amounts > 0 {
-        warn!(
-            source.name = %source,
-            unread_amounts,
-            "{unread_amounts} releases of {source} have a tender amount that is no number of at \
-             most 28 digits: `tender_value` is null, and `data` has it as it was served"
-        );
+/// A run warns if more than one in this number of a column's values could not be read.
+const WARN_ABOVE_ONE_IN: u64 = 10;
+
+/// Counts the values that could not be read. Warns once in a run about the columns of which more
+/// than a tenth could not be read.
+pub(super) fn tell_unread_values(source: &str, values: &ValueCounts) {
+    let mut columns = Vec::new();
+    for (column, ValueCount { present, unread }) in values.per_column() {
+        metrics::add_unread_values(source, column.as_str(), unread);
+        if unread * WARN_ABOVE_ONE_IN > present {
+            columns.push(format!("{unread} of {present} for `{}`", column.as_str()));
+        }
     }
+    if columns.is_empty() {
+        return;
+    }
+    let columns = columns.join(", ");
+    warn!(
+        source.name = %source,
+        "{source} has many dates or amounts that could not be read: {columns}. These columns are \
+         null; `ocds.release.unread` names them, and `data` has the values as they were served"
+    );
 }
 
 /// Says once in a run what was passed over, by reason.
@@ -149,6 +162,14 @@ pub(super) fn tell_inferred(source: &str, inferred: &BTreeMap<&'static str, u64>
     if !inferred.is_empty() {
         let counts = list_counts(inferred);
         info!(source.name = %source, "inferred something of releases of {source}: {counts}");
+    }
+    if let Some(releases) = inferred.get(VERSION_1_0) {
+        info!(
+            source.name = %source,
+            "{releases} releases of {source} were read as version 1.0, because no version is \
+             stated and their organisations have details in place of `parties`; \
+             `items.version` states it"
+        );
     }
 }
 

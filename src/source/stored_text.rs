@@ -14,8 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Auth, Axis, Body, Charset, Container, Decode, Detail, Filter, Http, Index, Items, LinkPlace,
-    Method,
-    Pagination, Pick, PickMethod, Size, Source, SplitWhen, Stop, UserAgent, Window,
+    Method, Pagination, Pick, PickMethod, Size, Source, SplitWhen, Stop, UserAgent, Window,
 };
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 

@@ -285,7 +285,12 @@ async fn a_release_of_1_0_is_stored_as_1_1_together_with_its_original() {
 
 #[tokio::test]
 async fn compiled_releases_of_1_0_are_upgraded_if_the_source_declares_it() {
-    let body = format!(r#"{{"compiledRelease":{RELEASE_1_0},"releases":[]}}"#);
+    // An id and a name do not show the version.
+    let named = RELEASE_1_0.replace(
+        r#""identifier":{"scheme":"GB-COH","id":"7"}"#,
+        r#""id":"7""#,
+    );
+    let body = format!(r#"{{"compiledRelease":{named},"releases":[]}}"#);
     let (publisher, mut ingest) = prepare_document(body, "").await;
     ingest.run(&[]).await.expect(0);
     let as_served = "compiled_release where repairs is null";
@@ -294,10 +299,33 @@ async fn compiled_releases_of_1_0_are_upgraded_if_the_source_declares_it() {
     assert_eq!(ingest.run(&[]).await.expect(0).counts().updated, 1);
     let row =
         "select concat_ws(' ', repairs, convert_from(served, 'utf8')) from ocds.compiled_release";
-    assert_eq!(
-        ingest.value(row).await,
-        format!("{{upgrade-1.0}} {RELEASE_1_0}")
-    );
+    assert_eq!(ingest.value(row).await, format!("{{upgrade-1.0}} {named}"));
+}
+
+#[tokio::test]
+async fn a_release_of_1_0_that_no_package_contains_is_upgraded_unless_the_source_says_otherwise() {
+    let supplier = r#"{"ocid":"ocds-213czf-2","id":"1","awards":[{"suppliers":[{"name":"S","contactPoint":{"email":"s@s.example"}}]}]}"#;
+    let body = format!("[{RELEASE_1_0},{supplier},{}]", release(3));
+    let (publisher, mut ingest) = prepare_document(body, "").await;
+    let metrics = ingest.directory.path().join("metrics.prom");
+    let options = ["--metrics-file", metrics.to_str().unwrap()];
+    let ran = ingest.run(&options).await.expect(0);
+    let said = "2 releases of zambia were read as version 1.0";
+    assert_eq!(ran.stderr.matches(said).count(), 1, "{}", ran.stderr);
+    let counted = std::fs::read_to_string(&metrics).unwrap();
+    let line = r#"ocds_inferred_total{source="zambia",what="version-1.0"} 2"#;
+    assert!(counted.contains(line), "{counted}");
+    let rows = "select concat_ws(' ', ocid, repairs, data #>> '{parties,0,name}') from ocds.release order by 1";
+    let expected = [
+        "ocds-213czf-1 {upgrade-1.0} Buyer",
+        "ocds-213czf-2 {upgrade-1.0} S",
+        "ocds-213czf-3",
+    ];
+    assert_eq!(ingest.column(rows).await, expected);
+
+    ingest.declare(&publisher, "items = { version = \"1.1\" }");
+    assert_eq!(ingest.run(&[]).await.expect(0).counts().updated, 2);
+    assert_eq!(ingest.count("release where repairs is null").await, 3);
 }
 
 /// Releases that the repair of this name makes valid, with an expression over the row and its

@@ -64,5 +64,6 @@ mod slow;
 mod statuses;
 mod stuck;
 mod tls;
+mod unread;
 mod userinfo;
 mod windows;
