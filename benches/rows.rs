@@ -86,6 +86,7 @@ impl<'a> Row<'a> {
                     Value::Decimal(get) => Box::new(get(release)),
                     Value::Count(get) => Box::new(get(release)),
                     Value::Bytes(get) => Box::new(get(release)),
+                    Value::Package(get) => Box::new(get(release)),
                     Value::Json(get) => Box::new(JsonText(get(release))),
                 }
             });

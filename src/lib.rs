@@ -58,7 +58,7 @@
 //! | [`ledger`] | runs, leases, pages, watermarks, quarantine |
 //! | [`bulk`] | set-based SQL for any table |
 //! | [`database`] | pool, session settings, TLS, migrations, the local server |
-//! | [`config`], [`source`], [`page`], [`request`], [`release`], [`json`], [`redact`], [`metrics`], [`error`] | the nouns, which every stage may use |
+//! | [`config`], [`source`], [`page`], [`package`], [`request`], [`release`], [`json`], [`redact`], [`metrics`], [`error`] | the nouns, which every stage may use |
 //!
 //! Each module's documentation says why it is as it is.
 //!
@@ -135,6 +135,9 @@ pub mod source;
 
 #[warn(missing_docs)]
 pub mod page;
+
+#[warn(missing_docs)]
+pub mod package;
 
 pub mod request;
 

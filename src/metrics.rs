@@ -32,9 +32,11 @@ const RELEASES: &str = "ocds_releases_total";
 const PASSED_OVER: &str = "ocds_passed_over_total";
 const INFERRED: &str = "ocds_inferred_total";
 const UNREAD_VALUES: &str = "ocds_unread_values_total";
+const SHORT_ARCHIVES: &str = "ocds_short_archives_total";
+const EXTRA_COMMAS: &str = "ocds_extra_commas_total";
 const DECISIONS: &str = "ocds_decisions_total";
 
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 14] = [
     (BULK_ROWS_TOTAL, "Rows carried by statements, by outcome."),
     (BULK_STATEMENTS, "Statements that the server answered."),
     (
@@ -69,6 +71,14 @@ const COUNTERS: [(&str, &str); 12] = [
     (
         UNREAD_VALUES,
         "Dates and amounts that could not be read, by column; added when a run ends.",
+    ),
+    (
+        SHORT_ARCHIVES,
+        "Archives taken as whole although their server announced more bytes.",
+    ),
+    (
+        EXTRA_COMMAS,
+        "Places in lists of releases that have a comma too many; added when a run ends.",
     ),
     (
         DECISIONS,
@@ -212,6 +222,16 @@ pub fn add_unread_values(source: &str, column: &'static str, n: u64) {
     counter!(UNREAD_VALUES, "source" => source.to_owned(), "column" => column).increment(n);
 }
 
+/// Adds the places in a source's lists of releases that have a comma too many.
+pub fn add_extra_commas(source: &str, n: u64) {
+    counter!(EXTRA_COMMAS, "source" => source.to_owned()).increment(n);
+}
+
+/// Counts an archive that was taken as whole although its server announced more bytes.
+pub fn count_short_archive(source: &str) {
+    counter!(SHORT_ARCHIVES, "source" => source.to_owned()).increment(1);
+}
+
 /// The metrics that this process has counted since the registry was installed.
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -352,6 +372,8 @@ mod tests {
                     add_passed_over("zambia", "side-file", 3);
                     add_inferred("zambia", "ocid-of-record", 1);
                     add_unread_values("zambia", "date", 3);
+                    add_extra_commas("zambia", 4);
+                    count_short_archive("zambia");
                 }
             },
             &[
@@ -364,6 +386,8 @@ mod tests {
                 r#"ocds_passed_over_total{source="zambia",reason="side-file"} 6"#,
                 r#"ocds_inferred_total{source="zambia",what="ocid-of-record"} 2"#,
                 r#"ocds_unread_values_total{source="zambia",column="date"} 6"#,
+                r#"ocds_extra_commas_total{source="zambia"} 8"#,
+                r#"ocds_short_archives_total{source="zambia"} 2"#,
             ],
         );
     }
@@ -382,6 +406,8 @@ mod tests {
             add_passed_over("zambia", "side-file", 0);
             add_inferred("zambia", "ocid-of-record", 0);
             add_unread_values("zambia", "date", 0);
+            add_extra_commas("zambia", 0);
+            count_short_archive("zambia");
             count_decision("zambia", Decision::Shrunk);
         });
         let text = recorder.handle().render();

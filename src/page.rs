@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::json::{self, Cut, Item};
+use crate::package::{self, is_storable};
 use crate::release::Reason;
 use crate::source::Items;
 
@@ -349,6 +350,8 @@ pub struct Document {
     pub body: Bytes,
     /// The items of the document.
     pub cut: Cut,
+    /// The package around the items as JSON text, if there is one. Secrets are not replaced yet.
+    pub package: Option<Arc<str>>,
 }
 
 impl Document {
@@ -360,6 +363,7 @@ impl Document {
             pointer: String::new(),
             body,
             cut,
+            package: None,
         }
     }
 
@@ -425,9 +429,13 @@ impl Page {
             Error::unexpected(format!("read {url}: the body is {message}"))
         })?;
         let second = json::cut_second_list(&body, &shapes, &mut cut);
+        let package = package::write_text(&cut.envelope, cut.list_of_items());
         let envelope = cut.envelope.take();
         let cuts = std::iter::once(cut).chain(second);
-        let documents = cuts.map(|cut| Document::single_document(body.clone(), cut));
+        let documents = cuts.map(|cut| Document {
+            package: package.clone(),
+            ..Document::single_document(body.clone(), cut)
+        });
         Ok(Self {
             chain: Chain::default(),
             position: Position {
@@ -461,7 +469,8 @@ impl Page {
     pub fn estimate_memory(&self) -> usize {
         let documents = self.documents.iter().map(Document::estimate_memory);
         let broken = self.broken.iter().map(BrokenDocument::estimate_memory);
-        documents.chain(broken).sum()
+        let packages = self.documents.iter().filter_map(|it| it.package.as_ref());
+        documents.chain(broken).sum::<usize>() + package::estimate_memory(packages)
     }
 
     /// Counts the items in all documents of the page. An unreadable document counts as one.
@@ -502,18 +511,6 @@ impl Page {
             validators: self.validators,
             rules: None,
         }
-    }
-}
-
-/// Returns true if PostgreSQL can store every text in a value, which it can if there is no NUL.
-fn is_storable(value: &Value) -> bool {
-    match value {
-        Value::String(text) => !text.contains('\0'),
-        Value::Array(entries) => entries.iter().all(is_storable),
-        Value::Object(members) => members
-            .iter()
-            .all(|(name, value)| !name.contains('\0') && is_storable(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }
 

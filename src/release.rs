@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tokio_postgres::types::Type;
 
+use crate::package::{Package, PackageId};
 use crate::source::Version;
 
 /// The key of a release within a source. It consists of the `ocid` of the contracting process and
@@ -66,6 +67,8 @@ pub struct Release {
     /// The version of the standard in which the release is written. It is `None` if neither the
     /// source nor the package of the release states a version.
     pub version: Option<Version>,
+    /// The package that contains the release, if there is one.
+    pub package: Option<Arc<Package>>,
 }
 
 impl Release {
@@ -313,6 +316,10 @@ pub const COLUMNS: &[Column] = &[
     ),
     Column::new("content_hash", Value::Bytes(|it| Some(&it.content_hash))),
     Column::new(
+        "package_id",
+        Value::Package(|it| it.package.as_ref().map(|package| &package.id)),
+    ),
+    Column::new(
         "repairs",
         Value::Names(|it| it.change.as_ref().map(|change| &change.repairs)),
     ),
@@ -350,6 +357,8 @@ pub enum Value {
     Count(fn(&Release) -> &i32),
     /// A column of type `bytea`.
     Bytes(fn(&Release) -> Option<&[u8]>),
+    /// A column of type `uuid`, which contains the id of a package.
+    Package(fn(&Release) -> Option<&PackageId>),
     /// A column of type `jsonb`. The function returns the JSON text.
     Json(fn(&Release) -> &[u8]),
 }
@@ -375,6 +384,7 @@ impl Value {
             Value::Decimal(_) => Type::NUMERIC,
             Value::Count(_) => Type::INT4,
             Value::Bytes(_) => Type::BYTEA,
+            Value::Package(_) => Type::UUID,
             Value::Json(_) => Type::JSONB,
         }
     }
@@ -392,6 +402,7 @@ impl Value {
             | Value::Decimal(_)
             | Value::Count(_)
             | Value::Bytes(_)
+            | Value::Package(_)
             | Value::Json(_) => 0,
         }
     }
@@ -422,6 +433,8 @@ pub struct Reject {
     /// The version of the standard in which the data are written. It is `None` if neither the
     /// source nor the package of the data states a version.
     pub version: Option<Version>,
+    /// The package that contains the data, if there is one.
+    pub package: Option<Arc<Package>>,
     /// The SQLSTATE, if the server refused the release.
     pub sqlstate: Option<String>,
     /// The name of the constraint that the release violates, if a constraint was violated.
@@ -466,6 +479,7 @@ impl Reject {
             ocid: None,
             release_id: None,
             version: None,
+            package: None,
             sqlstate: None,
             constraint: None,
         }

@@ -30,6 +30,7 @@ mod side_file;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -41,6 +42,7 @@ pub(crate) use self::envelope::reduce_to_version;
 use self::side_file::{MAX_SIDE_FILE_BYTES, MESSAGE, is_other_json};
 use crate::config;
 use crate::json::{self, Cut, Item};
+use crate::package;
 use crate::page::{BrokenDocument, Document, Undecodable};
 use crate::source::{Container, Source};
 
@@ -338,11 +340,13 @@ impl<'a> Decoder<'a> {
     fn add_cut(&mut self, text: Bytes, pointer: String, mut cut: Cut) -> Result<(), LimitExceeded> {
         let second = json::cut_second_list(&text, &self.source.items.shapes, &mut cut);
         let envelope = std::mem::take(&mut cut.envelope);
+        let package = self.write_package(&envelope, cut.list_of_items())?;
         let second = second.map(|second| Document {
             url: None,
             pointer: pointer.clone(),
             body: text.clone(),
             cut: second,
+            package: package.clone(),
         });
         // if the document is the whole page, the page itself keeps the envelope
         if !pointer.is_empty() {
@@ -363,6 +367,7 @@ impl<'a> Decoder<'a> {
             pointer,
             body: text,
             cut,
+            package,
         });
         if let Some(mut second) = second {
             self.budget.spend_items(second.item_count())?;
@@ -420,8 +425,28 @@ impl<'a> Decoder<'a> {
                 envelope,
                 list: Some(String::new()),
                 items,
+                extra_commas: 0,
             },
+            package: None,
         });
+    }
+
+    /// Writes the package around a document's items. If the document before it has the same
+    /// package, they share the text.
+    fn write_package(
+        &mut self,
+        envelope: &Value,
+        list: Option<&str>,
+    ) -> Result<Option<Arc<str>>, LimitExceeded> {
+        let Some(package) = package::write_text(envelope, list) else {
+            return Ok(None);
+        };
+        let last = self.documents.last().and_then(|it| it.package.as_ref());
+        if let Some(last) = last.filter(|last| **last == package) {
+            return Ok(Some(Arc::clone(last)));
+        }
+        self.budget.spend(package.len())?;
+        Ok(Some(package))
     }
 
     fn count_document(&mut self, envelope: Value, items: usize) -> Result<(), LimitExceeded> {

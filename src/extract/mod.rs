@@ -34,7 +34,9 @@ use self::read::Item;
 use self::unpack::{Unpacker, find_kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
+use crate::package::{self, Package};
 use crate::page::{BrokenDocument, Document, Page};
+use crate::redact::Redactor;
 use crate::release::{Reason, Reject, Release, ValueCounts};
 use crate::source::{Kind, OcidPattern, Repair, Source, Version};
 
@@ -61,6 +63,8 @@ pub struct Options {
     pub ocid_from_id: Option<OcidPattern>,
     /// The repairs that are tried on releases that could not be stored otherwise.
     pub repair: Vec<Repair>,
+    /// Replaces the source's secrets in packages.
+    pub redactor: Redactor,
 }
 
 impl Options {
@@ -94,6 +98,7 @@ impl Default for Options {
             compiled: false,
             ocid_from_id: None,
             repair: Vec::new(),
+            redactor: Redactor::default(),
         }
     }
 }
@@ -116,6 +121,8 @@ pub struct Extracted {
     /// The number of values for the typed columns of the releases. If a value could not be read,
     /// its column is null.
     pub values: ValueCounts,
+    /// The number of places in lists of releases that have a comma too many.
+    pub extra_commas: u64,
 }
 
 impl Extracted {
@@ -145,9 +152,16 @@ impl Extracted {
     /// were read.
     pub(crate) fn estimate_memory(&self) -> usize {
         let releases = self.releases.iter().map(Release::estimate_memory);
-        releases
-            .chain(self.rejects.iter().map(Reject::estimate_memory))
-            .sum()
+        let rejects = self.rejects.iter().map(Reject::estimate_memory);
+        let packages = self.packages().filter_map(|package| package.text.as_ref());
+        releases.chain(rejects).sum::<usize>() + package::estimate_memory(packages)
+    }
+
+    /// Returns the package of each release and each reject that has one.
+    fn packages(&self) -> impl Iterator<Item = &Package> {
+        let releases = self.releases.iter().map(|it| &it.package);
+        let rejects = self.rejects.iter().map(|it| &it.package);
+        releases.chain(rejects).filter_map(Option::as_deref)
     }
 }
 
@@ -176,6 +190,7 @@ pub fn extract_documents(
             envelope => envelope,
         };
         items.set_url(document.url.as_ref());
+        items.set_package(document.package.as_ref());
         items.add_document(&document.body, &document.pointer, &document.cut, around);
     }
     let mut extracted = items.into_extracted();
@@ -215,6 +230,8 @@ fn reject_document(document: &BrokenDocument) -> Reject {
 #[must_use]
 pub fn extract_items(body: &Bytes, cut: &Cut, options: &Options) -> Extracted {
     let mut items = Unpacker::new(options, cut.items.len());
+    let package = package::write_text(&cut.envelope, cut.list_of_items());
+    items.set_package(package.as_ref());
     items.add_document(body, "", cut, &cut.envelope);
     items.into_extracted()
 }
@@ -242,6 +259,7 @@ pub fn extract_document(
         },
         version: options.version.or(version),
         record_ocid: ocid.map(Into::into),
+        package: None,
     };
     if pointer.ends_with(COMPILED_RELEASE) {
         items.add_compiled_release(item);

@@ -8,6 +8,7 @@ use crate::extract::column::{self, Reading};
 use crate::extract::version::has_organisation_details;
 use crate::extract::{COMPILED_BY_ID, Options, hash, measure_depth, repair, upgrade};
 use crate::json::{MAX_DIGITS, ScanError, Unstorable, count_values};
+use crate::package::Package;
 use crate::release::{
     Change, Key, OCID_OF_ID, OCID_OF_RECORD, Reason, Reject, Release, TypedColumn, UPGRADE,
 };
@@ -24,6 +25,7 @@ pub(super) struct Item {
     pub(super) version: Option<Version>,
     /// The ocid of the record that contains the item, if the record has one.
     pub(super) record_ocid: Option<Arc<str>>,
+    pub(super) package: Option<Arc<Package>>,
 }
 
 /// The kind of a release, by its place.
@@ -95,6 +97,7 @@ impl ReadRelease {
             text: self.text,
             change,
             version: item.version,
+            package: item.package,
         }
     }
 }
@@ -377,6 +380,7 @@ impl Refusal {
             ocid: ocid.or_else(|| item.record_ocid.as_deref().map(str::to_owned)),
             release_id,
             version: item.version,
+            package: item.package,
             sqlstate: None,
             constraint: None,
         }

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use encoding_rs::WINDOWS_1252;
 use serde_json::Value;
 
 use crate::json::{Container, Nesting, Rules, Strict, is_large_number, is_white_space};
@@ -17,6 +18,9 @@ use crate::source::Repair;
 
 /// The maximum length in bytes of a token that is repaired as a damaged number.
 const LONGEST_NUMBER: usize = 100;
+
+/// The maximum length in bytes of a character in UTF-8.
+const LONGEST_CHARACTER: usize = 4;
 
 /// A repaired text, and the repairs that have changed it.
 #[derive(Debug, PartialEq, Eq)]
@@ -129,8 +133,25 @@ impl Repairer<'_> {
                         .extend_from_slice(quoted.trim_matches('"').as_bytes());
                     self.at += 1;
                 }
+                0x80.. => self.pass_character(),
                 _ => self.copy(1),
             }
+        }
+    }
+
+    /// Copies a character that is not ASCII, or repairs a byte that is not UTF-8.
+    fn pass_character(&mut self) {
+        let end = (self.at + LONGEST_CHARACTER).min(self.text.len());
+        let bytes = &self.text[self.at..end];
+        let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        match valid.chars().next() {
+            Some(character) => self.copy(character.len_utf8()),
+            None if self.begin_repair(Repair::InvalidUtf8) => {
+                let (text, _) = WINDOWS_1252.decode_without_bom_handling(&bytes[..1]);
+                self.out.extend_from_slice(text.as_bytes());
+                self.at += 1;
+            }
+            None => self.copy(1),
         }
     }
 
@@ -144,7 +165,8 @@ impl Repairer<'_> {
                 self.at += 6;
             }
             // These are a backslash and the character that it escapes, which may be a quote.
-            _ => self.copy(2),
+            _ if self.text.get(self.at + 1).is_some_and(u8::is_ascii) => self.copy(2),
+            _ => self.copy(1),
         }
     }
 
@@ -301,6 +323,27 @@ mod tests {
         check(whole, whole);
         let long = format!("[{}]", "x".repeat(101));
         check(&long, &long);
+    }
+
+    #[test]
+    fn a_byte_that_is_not_utf8_is_read_as_windows_1252() {
+        for (served, expected) in [
+            (&b"{\"a\":\"caf\xe9 \x80\"}"[..], "{\"a\":\"café €\"}"),
+            (b"{\"caf\xe9\":\"\xa3\x81\"}", "{\"café\":\"£\u{81}\"}"),
+            // a character that is cut, before a whole one and at the end
+            (b"[\"\xe2\x82\xc3\xa9\",\"\xc3\"]", "[\"â‚é\",\"Ã\"]"),
+            (b"[\"\xff\xfe\\\\\xe9\\n\"]", "[\"ÿþ\\\\é\\n\"]"),
+        ] {
+            let repaired = repair(served, &[Repair::InvalidUtf8]).unwrap();
+            assert_eq!(std::str::from_utf8(&repaired.text), Ok(expected));
+            assert_eq!(repaired.repairs, [Repair::InvalidUtf8]);
+            assert_eq!(repair(served, &[Repair::Nul]), None);
+        }
+        for whole in ["[\"é€😀\"]", "é", "[\"\u{10ffff}", "[\"\\é\"]"] {
+            assert_eq!(repair(whole.as_bytes(), &[Repair::InvalidUtf8]), None);
+        }
+        // a byte outside of texts is no text
+        assert_eq!(repair(b"[\xe9]", &[Repair::InvalidUtf8]), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::extract::read::{self, Item, Kind, ReadRelease, Refusal};
 use crate::extract::version::{find_items_version, find_package_version};
 use crate::extract::{COMPILED_RELEASE, Extracted, Options, VERSION_1_0, column};
 use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_key};
+use crate::package::{self, Package};
 use crate::release::{Change, Reason, Reject, Release, UPGRADE};
 use crate::source;
 
@@ -26,6 +27,8 @@ pub(super) struct Unpacker<'o> {
     /// The URL from which the next items were served. It is `None` if they were served from the
     /// page's own URL.
     url: Option<Arc<str>>,
+    /// The package of the next items, and its text before secrets were replaced.
+    package: Option<(Arc<str>, Arc<Package>)>,
     extracted: Extracted,
 }
 
@@ -35,6 +38,7 @@ impl<'o> Unpacker<'o> {
             options,
             remaining: options.max_items.saturating_sub(items),
             url: None,
+            package: None,
             extracted: Extracted::default(),
         }
     }
@@ -45,6 +49,19 @@ impl<'o> Unpacker<'o> {
 
     pub(super) fn set_url(&mut self, url: Option<&Arc<str>>) {
         self.url = url.cloned();
+    }
+
+    /// Sets the package of the items that are added next. Neighbours with the same text share a
+    /// package.
+    pub(super) fn set_package(&mut self, text: Option<&Arc<str>>) {
+        let Some(text) = text else {
+            self.package = None;
+            return;
+        };
+        if self.package.as_ref().is_none_or(|(last, _)| last != text) {
+            let package = Package::new(text, &self.options.redactor);
+            self.package = Some((Arc::clone(text), Arc::new(package)));
+        }
     }
 
     /// Adds the items of a document. `pointer` is the JSON Pointer to the document, with which the
@@ -63,6 +80,11 @@ impl<'o> Unpacker<'o> {
         let kind = || cut.list.as_deref().and_then(find_kind_by_list);
         let kind = self.options.kind.or_else(kind);
         let record_ocid: Option<Arc<str>> = find_record_ocid(cut, around).map(Into::into);
+        self.extracted.extra_commas += cut.extra_commas as u64;
+        let package = self
+            .package
+            .as_ref()
+            .map(|(_, package)| Arc::clone(package));
         for item in &cut.items {
             // If the range is outside this body, the item is empty and is rejected later.
             let bytes = document.get(item.range.clone()).unwrap_or_default();
@@ -76,6 +98,7 @@ impl<'o> Unpacker<'o> {
                 kind,
                 version,
                 record_ocid: record_ocid.clone(),
+                package: package.clone(),
             });
         }
     }
@@ -144,43 +167,48 @@ impl<'o> Unpacker<'o> {
         });
     }
 
-    fn add_package(&mut self, item: Item, package: &Package) {
-        let cut = match package.cut(&item.served) {
+    fn add_package(&mut self, item: Item, kind: &PackageKind) {
+        let cut = match kind.cut(&item.served) {
             Ok(cut) => cut,
             Err(Unreadable(found)) => {
                 let refusal = read::find_json_error(&item.served).unwrap_or_else(|| {
-                    let message = format!("a {} was expected, and it is {found}", package.name);
+                    let message = format!("a {} was expected, and it is {found}", kind.name);
                     Refusal::new(Reason::OtherKind, message)
                 });
                 return self.refuse(item, Kind::Release, refusal);
             }
         };
-        let other = package.find_other(&cut.envelope);
+        let other = kind.find_other(&cut.envelope);
         let other = other.and_then(|other| Some((other, other.cut(&item.served).ok()?)));
-        let lists = [Some((package, cut)), other];
+        let lists = [Some((kind, cut)), other];
         let count = lists.iter().flatten().map(|(_, cut)| cut.items.len()).sum();
         if !self.reserve(count) {
             return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
-        for (package, cut) in lists.into_iter().flatten() {
-            self.add_entries(&item, package, &cut);
+        for (kind, cut) in lists.into_iter().flatten() {
+            self.add_entries(&item, kind, &cut);
         }
     }
 
     /// Adds the entries of one list of a package.
-    fn add_entries(&mut self, item: &Item, package: &Package, cut: &Cut) {
+    fn add_entries(&mut self, item: &Item, kind: &PackageKind, cut: &Cut) {
         let version = self
             .options
             .version
             .or_else(|| find_package_version(&cut.envelope));
+        self.extracted.extra_commas += cut.extra_commas as u64;
+        let text = package::write_text(&cut.envelope, cut.list_of_items());
+        let own = text.map(|text| Arc::new(Package::new(&text, &self.options.redactor)));
+        let package_of_entries = own.or_else(|| item.package.clone());
         for entry in &cut.items {
             self.add(Item {
                 pointer: [&*item.pointer, &cut.pointer(entry)].concat(),
                 served: item.served.slice(entry.range.clone()),
                 depth: entry.depth,
-                kind: Some(package.entries),
+                kind: Some(kind.entries),
                 version,
                 record_ocid: None,
+                package: package_of_entries.clone(),
             });
         }
     }
@@ -306,25 +334,25 @@ fn too_many_releases(options: &Options) -> Refusal {
 }
 
 /// A kind of package, the name of its list, and the kind of the entries in the list.
-struct Package {
+struct PackageKind {
     name: &'static str,
     list: &'static str,
     entries: source::Kind,
 }
 
-const RELEASES: Package = Package {
+const RELEASES: PackageKind = PackageKind {
     name: "release package",
     list: "releases",
     entries: source::Kind::Release,
 };
 
-const RECORDS: Package = Package {
+const RECORDS: PackageKind = PackageKind {
     name: "record package",
     list: "records",
     entries: source::Kind::Record,
 };
 
-impl Package {
+impl PackageKind {
     fn cut(&self, package: &[u8]) -> Result<Cut, Unreadable> {
         let shape = ItemsAt::parse(&format!("/{}/*", self.list)).expect("a valid pointer");
         json::cut(package, &[shape])
@@ -332,8 +360,8 @@ impl Package {
 
     /// Returns the other kind of package if the package also has a list of that kind. `envelope`
     /// is the package without the entries of its own list.
-    fn find_other(&self, envelope: &Value) -> Option<&'static Package> {
-        let has_entries = |other: &&Package| {
+    fn find_other(&self, envelope: &Value) -> Option<&'static PackageKind> {
+        let has_entries = |other: &&PackageKind| {
             let list = envelope.get(other.list).and_then(Value::as_array);
             other.list != self.list && list.is_some_and(|list| !list.is_empty())
         };
@@ -450,6 +478,7 @@ impl Item {
             kind: Some(source::Kind::Release),
             version: self.version,
             record_ocid: self.record_ocid.clone(),
+            package: self.package.clone(),
         }
     }
 }

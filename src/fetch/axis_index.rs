@@ -17,7 +17,7 @@ use crate::http::host::clear_user;
 use crate::http::{Answer, Received, RequestSpec};
 use crate::metrics::{self, Decision};
 use crate::page::{MorePages, Position, Undecodable};
-use crate::source::{Axis, Index, remove_user_from_value};
+use crate::source::{Axis, Index, Variable, remove_user_from_value};
 
 /// An index may have at most this many pages, because an index that leads to itself has no end.
 const MAX_PAGES: u64 = 10_000;
@@ -29,6 +29,8 @@ const MAX_COMBINATIONS: usize = 100_000;
 /// Returns every combination of the values of the source's axes. A source without axes has one
 /// combination, which is empty.
 ///
+/// The index of an axis may depend on the values of other axes, whose own indexes depend on none.
+///
 /// # Errors
 ///
 /// Fails like any request, and also with:
@@ -36,48 +38,97 @@ const MAX_COMBINATIONS: usize = 100_000;
 /// - [`Kind::Truncated`]: an index cannot be read, or names nothing or far too much.
 /// - [`Kind::Config`]: the source declares far too many values.
 pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
+    let (dependent, independent): (Vec<_>, Vec<_>) =
+        fetcher.source().axis.iter().partition(|(_, axis)| {
+            axis.index()
+                .is_some_and(|it| it.variables().next().is_some())
+        });
     let mut combinations = vec![Axes::new()];
-    for (name, axis) in &fetcher.source().axis {
-        let values = match axis {
-            // values name chains and must not show a user, who is declared by the source's URL
-            Axis::Values(values) => values.iter().map(|it| remove_user_from_value(it)).collect(),
-            Axis::Index(index) => fetch_values(fetcher, index).await.map_err(|e| {
-                e.context(format!(
-                    "fetch the index of axis {name} of {}",
-                    fetcher.source().name
-                ))
-            })?,
-        };
-        let count = combinations.len().saturating_mul(values.len());
-        if count > MAX_COMBINATIONS {
-            let is_declared = |axis: &Axis| matches!(axis, Axis::Values(_));
-            let kind = match fetcher.source().axis.values().all(is_declared) {
-                true => Kind::Config,
-                false => Kind::Truncated,
-            };
-            let message = format!(
-                "the axes of {} have {count} combinations of values, and may have \
-                 {MAX_COMBINATIONS}",
-                fetcher.source().name
-            );
-            return Err(Error::new(kind, message));
+    for (name, axis) in independent.into_iter().chain(dependent) {
+        let mut values = AxisValues::new(fetcher, name, axis);
+        let mut longer = Vec::new();
+        for axes in &combinations {
+            let values = values.find(axes).await?;
+            check_count(fetcher, longer.len() + values.len())?;
+            longer.extend(values.iter().map(|value| {
+                let mut axes = axes.clone();
+                axes.insert(name.clone(), value.clone());
+                axes
+            }));
         }
-        combinations = combinations
-            .iter()
-            .flat_map(|axes| {
-                values.iter().map(|value| {
-                    let mut axes: BTreeMap<String, String> = axes.clone();
-                    axes.insert(name.clone(), value.clone());
-                    axes
-                })
-            })
-            .collect();
+        combinations = longer;
     }
     Ok(combinations)
 }
 
+/// Fails if the axes have too many combinations of values.
+fn check_count(fetcher: &Fetcher, count: usize) -> Result<()> {
+    if count <= MAX_COMBINATIONS {
+        return Ok(());
+    }
+    let source = fetcher.source();
+    let kind = match source.axis.values().all(|axis| axis.index().is_none()) {
+        true => Kind::Config,
+        false => Kind::Truncated,
+    };
+    let message = format!(
+        "the axes of {} have {count} combinations of values, and may have {MAX_COMBINATIONS}",
+        source.name
+    );
+    Err(Error::new(kind, message))
+}
+
+/// The values of an axis, for the values of the axes on which its index depends.
+struct AxisValues<'f> {
+    fetcher: &'f Fetcher,
+    name: &'f str,
+    axis: &'f Axis,
+    found: BTreeMap<Axes, Vec<String>>,
+}
+
+impl<'f> AxisValues<'f> {
+    fn new(fetcher: &'f Fetcher, name: &'f str, axis: &'f Axis) -> Self {
+        Self {
+            fetcher,
+            name,
+            axis,
+            found: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the values. An index is fetched once for all combinations that it does not tell
+    /// apart.
+    async fn find(&mut self, axes: &Axes) -> Result<&[String]> {
+        let is_named = |name: &&String| {
+            let index = self.axis.index();
+            let variable = Variable::Axis((*name).clone());
+            index.is_some_and(|index| index.variables().any(|it| *it == variable))
+        };
+        let named = axes.iter().filter(|(name, _)| is_named(name));
+        let named: Axes = named.map(|(k, v)| (k.clone(), v.clone())).collect();
+        if !self.found.contains_key(&named) {
+            let values = self.fetch(&named).await?;
+            self.found.insert(named.clone(), values);
+        }
+        Ok(&self.found[&named])
+    }
+
+    async fn fetch(&self, axes: &Axes) -> Result<Vec<String>> {
+        let index = match self.axis {
+            // values name chains and must not show a user, who is declared by the source's URL
+            Axis::Values(values) => {
+                return Ok(values.iter().map(|it| remove_user_from_value(it)).collect());
+            }
+            Axis::Index(index) => index,
+        };
+        let source = &self.fetcher.source().name;
+        let fetched = fetch_values(self.fetcher, index, axes).await;
+        fetched.map_err(|e| e.context(format!("fetch the index of axis {} of {source}", self.name)))
+    }
+}
+
 /// Collects what all pages of an index name. Each value is returned once.
-async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
+async fn fetch_values(fetcher: &Fetcher, index: &Index, axes: &Axes) -> Result<Vec<String>> {
     let mut values = Vec::new();
     let mut seen = HashSet::new();
     let mut next = Some(pagination::first_position(&index.page));
@@ -89,7 +140,7 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
             let message = format!("it has more than {MAX_PAGES} pages");
             return Err(truncated_error(message));
         }
-        let page = fetch_index_page(fetcher, index, &position).await?;
+        let page = fetch_index_page(fetcher, (index, axes), &position).await?;
         let IndexPage {
             named,
             following,
@@ -124,10 +175,10 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
 
 async fn fetch_index_page(
     fetcher: &Fetcher,
-    index: &Index,
+    (index, axes): (&Index, &Axes),
     position: &Position,
 ) -> Result<IndexPage> {
-    let target = fetcher.addresses().index_target(index, position)?;
+    let target = fetcher.addresses().index_target(index, axes, position)?;
     let http = &fetcher.source().http;
     let has_begun = *position != pagination::first_position(&index.page);
     let stop = index.page.stop_status();

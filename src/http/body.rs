@@ -29,7 +29,11 @@ const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// The reason why there is no whole body.
 pub(super) enum BodyError {
-    Interrupted(Interruption),
+    Interrupted {
+        why: Interruption,
+        /// The bytes that arrived.
+        body: Bytes,
+    },
     /// The body exceeds the size limit that `key` names.
     TooLarge {
         key: &'static str,
@@ -51,7 +55,10 @@ pub(super) async fn read(
     count: impl Fn(u64) + Send + Sync,
 ) -> Result<Bytes, BodyError> {
     let encoding = Encoding::from_headers(response.headers()).ok_or(BodyError::Encoding)?;
-    let length = wire::read_whole_length(&response).map_err(BodyError::Interrupted)?;
+    let length = wire::read_whole_length(&response).map_err(|why| BodyError::Interrupted {
+        why,
+        body: Bytes::new(),
+    })?;
     let capacity = match encoding {
         Encoding::Identity => choose_capacity(length, limits),
         // the response announces the encoded length, not the decoded one
@@ -109,7 +116,10 @@ fn classify_error(error: std::io::Error, limits: &config::Fetch, body: BytesMut)
         return too_large_error("fetch.max_body_bytes", limits.max_body_bytes, &body);
     }
     match error.downcast::<Interruption>() {
-        Ok(interruption) => BodyError::Interrupted(interruption),
+        Ok(why) => BodyError::Interrupted {
+            why,
+            body: body.freeze(),
+        },
         Err(_) => BodyError::Corrupt {
             body: body.freeze(),
         },

@@ -53,6 +53,8 @@ impl Client {
                     slot.outcome = Some(Outcome::Answered);
                     let arriving = ArrivingBody {
                         url,
+                        source: &self.source_name,
+                        http: &self.http,
                         limits: &self.limits,
                         count_bytes: &|bytes| open.count_bytes(bytes),
                         validators: self.read_validators(attempt, url, &response),

@@ -31,6 +31,7 @@ mod request_spec;
 mod retry_policy;
 mod secret;
 mod setup;
+pub(crate) mod short_archive;
 mod stall;
 mod target;
 mod token;

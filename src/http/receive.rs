@@ -13,7 +13,9 @@ use crate::http::body::{self, BodyError};
 use crate::http::failure::Failure;
 use crate::http::header::text_header;
 use crate::http::link_header;
+use crate::http::short_archive;
 use crate::page::{Undecodable, Validators, copy_beginning};
+use crate::source::Http;
 
 /// The reason for refusing a body whose encoding the request did not offer.
 pub(crate) const UNKNOWN_ENCODING: &str = "its content encoding is not one that was asked for";
@@ -32,6 +34,9 @@ pub(crate) struct Received<'a> {
 /// A body that has not arrived yet.
 pub(crate) struct ArrivingBody<'a> {
     pub(crate) url: &'a Url,
+    /// The name of the source.
+    pub(crate) source: &'a str,
+    pub(crate) http: &'a Http,
     pub(crate) limits: &'a config::Fetch,
     pub(crate) count_bytes: &'a (dyn Fn(u64) + Send + Sync),
     pub(crate) validators: Validators,
@@ -78,6 +83,8 @@ where
     async fn receive(&self, response: Response, arriving: ArrivingBody<'_>) -> Result<T, Failure> {
         let ArrivingBody {
             url,
+            source,
+            http,
             limits,
             count_bytes,
             validators,
@@ -92,7 +99,14 @@ where
                 return Err(Failure::Unreadable(body, describe_empty_body(status)));
             }
             Ok(body) => body,
-            Err(BodyError::Interrupted(why)) => return Err(Failure::from_interruption(why)),
+            Err(BodyError::Interrupted { why, body }) => {
+                let end = &body[body.len().saturating_sub(short_archive::LONGEST_END)..];
+                let end = (end, body.len() as u64);
+                if !short_archive::is_accepted(http, source, &why, end) {
+                    return Err(Failure::from_interruption(why));
+                }
+                body
+            }
             Err(BodyError::TooLarge { key, limit, body }) => {
                 let message = format!("larger than {limit} bytes, the limit of `{key}`");
                 return Err(Failure::TooLarge(body, message));

@@ -66,7 +66,7 @@ impl Client {
         let read = body::read(response, &limits, |bytes| open.count_bytes(bytes)).await;
         let unusable = |what: &str| Failure::Connection(Error::environment(what));
         read.map_err(|broken| match broken {
-            BodyError::Interrupted(why) => Failure::from_interruption(why),
+            BodyError::Interrupted { why, .. } => Failure::from_interruption(why),
             BodyError::TooLarge { .. } => unusable("the answer is too large for a token's"),
             BodyError::Corrupt { .. } | BodyError::Encoding => {
                 unusable("the answer is not what its content encoding says")

@@ -13,7 +13,7 @@ use crate::json::ItemsAt;
 use crate::json::lists::{
     ListScan, ListScanError, MAX_ITEMS, describe_kind, is_key, is_record_member, parse_envelope,
 };
-use crate::json::salvage::{SalvageError, salvage_lists};
+use crate::json::salvage::{SalvageError, count_extra_commas, salvage_lists};
 use crate::json::scan::{Loose, ScanError, ScanErrorKind, Scanner};
 
 /// A page that is divided into its items and its envelope.
@@ -28,6 +28,9 @@ pub struct Cut {
     pub list: Option<String>,
     /// The items in the order of the page.
     pub items: Vec<Item>,
+    /// The number of places between the items that have a comma too many. Such commas are passed
+    /// over.
+    pub extra_commas: usize,
 }
 
 impl Cut {
@@ -250,15 +253,15 @@ fn cut_document(body: &[u8]) -> Result<Cut, CutError> {
         depth: depth + 1,
     };
     Ok(Cut {
-        envelope: Value::Null,
-        list: None,
         items: vec![item],
+        ..Cut::default()
     })
 }
 
 /// Divides a body whose items are in a list. If `rejects_records` is true, a record does not fit.
 fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut, CutError> {
     let mut scan = ListScan::new(body, shape.path());
+    let mut extra_commas = 0;
     let lists = match scan.scan_document() {
         Ok(()) => std::mem::take(&mut scan.lists),
         Err(ListScanError::WrongShape(lack)) => return Err(CutError::WrongShape(lack)),
@@ -266,8 +269,15 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut,
             let found = "several JSON documents, one after the other";
             return Err(CutError::Unreadable(found.to_owned()));
         }
-        Err(ListScanError::Scan(error)) => salvage_lists(&scan)
-            .map_err(|failure| CutError::from_salvage_error(body, failure, error))?,
+        Err(ListScanError::Scan(error)) => {
+            let lists = salvage_lists(&scan)
+                .map_err(|failure| CutError::from_salvage_error(body, failure, error))?;
+            extra_commas = lists
+                .iter()
+                .map(|list| count_extra_commas(body, list))
+                .sum();
+            lists
+        }
     };
     if lists.is_empty() {
         return Err(CutError::WrongShape(Some(scan.pointer())));
@@ -294,6 +304,7 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut,
         envelope,
         list: Some(scan.pointer()),
         items,
+        extra_commas,
     })
 }
 

@@ -59,6 +59,8 @@ pub struct Portion {
     pub end: usize,
     /// Says what follows the portion.
     pub continuation: Continuation,
+    /// The number of places in the portion that have a comma too many.
+    pub extra_commas: usize,
 }
 
 /// Says what follows a portion.
@@ -136,6 +138,9 @@ impl LongList {
             list: self,
             window,
             is_all,
+            is_first: first == 0,
+            extra_commas: 0,
+            extra_commas_before_last: 0,
             spans: Vec::new(),
             certain: 0,
             at: 0,
@@ -146,7 +151,12 @@ impl LongList {
                 break continuation;
             }
         };
-        let PortionCutter { spans, at, .. } = cutter;
+        let PortionCutter {
+            spans,
+            at,
+            extra_commas,
+            ..
+        } = cutter;
         let items = spans.into_iter().enumerate().map(|(index, span)| Item {
             index: first + index,
             range: span.range,
@@ -156,6 +166,7 @@ impl LongList {
             items: items.collect(),
             end: at,
             continuation,
+            extra_commas,
         }
     }
 
@@ -209,6 +220,12 @@ struct PortionCutter<'w> {
     list: &'w LongList,
     window: &'w [u8],
     is_all: bool,
+    /// True if the list has no items before the window.
+    is_first: bool,
+    /// The number of places that have a comma too many.
+    extra_commas: usize,
+    /// The number of those places that are before the last of `spans`.
+    extra_commas_before_last: usize,
     spans: Vec<ItemSpan>,
     /// The number of `spans` that text after the window cannot change.
     certain: usize,
@@ -221,9 +238,7 @@ impl PortionCutter<'_> {
     /// Adds one item to the portion. Returns `None` if the portion goes on, or else what follows
     /// it.
     fn cut_next(&mut self, limits: PortionLimits) -> Option<Continuation> {
-        let rest = self.window[self.at..].iter();
-        let skipped = rest.take_while(|byte| is_white_space(**byte) || **byte == b',');
-        self.at += skipped.count();
+        self.pass_commas();
         // The portion may have one item more than the limit here, because its last item may be
         // left to the next portion.
         if self.spans.len() > limits.items || self.at > limits.bytes && self.spans.len() > 1 {
@@ -237,12 +252,31 @@ impl PortionCutter<'_> {
         }
     }
 
+    /// Moves past white space and commas. One comma may stand before an item that is not the first
+    /// one of the list.
+    fn pass_commas(&mut self) {
+        let mut commas = 0;
+        let mut rest = self.window[self.at..].iter();
+        let next = rest.find(|byte| {
+            commas += usize::from(**byte == b',');
+            !is_white_space(**byte) && **byte != b','
+        });
+        self.at = match next {
+            Some(_) => self.window.len() - rest.as_slice().len() - 1,
+            None => self.window.len(),
+        };
+        let is_at_start = self.is_first && self.spans.is_empty();
+        let may_have_comma = !is_at_start && next != Some(&b']');
+        self.extra_commas += usize::from(commas > usize::from(may_have_comma));
+    }
+
     /// Leaves the last item to the next portion, unless later text cannot change that item.
     fn remove_uncertain_item(&mut self) {
         if self.spans.len() > self.certain
             && let Some(last) = self.spans.pop()
         {
             self.at = last.range.start;
+            self.extra_commas = self.extra_commas_before_last;
         }
     }
 
@@ -258,6 +292,7 @@ impl PortionCutter<'_> {
         match self.scan_item() {
             Ok(span) => {
                 self.at = span.range.end;
+                self.extra_commas_before_last = self.extra_commas;
                 self.spans.push(span);
                 None
             }
@@ -365,15 +400,20 @@ mod tests {
             .into()
     }
 
+    /// The pointers and the texts of items, and what follows them.
+    type Found = (Vec<(String, String)>, Continuation);
+
     /// Finds the items of a text. The first `head` bytes arrive together, and the others `step`
     /// bytes at a time.
-    fn find_items(
-        text: &str,
-        head: usize,
-        step: usize,
-    ) -> Option<(Vec<(String, String)>, Continuation)> {
+    fn find_items(text: &str, head: usize, step: usize) -> Option<Found> {
+        Some(find_items_and_commas(text, head, step)?.0)
+    }
+
+    /// Does the same, and also counts the places that have a comma too many.
+    fn find_items_and_commas(text: &str, head: usize, step: usize) -> Option<(Found, usize)> {
         let opening = DocumentStart::find(&text.as_bytes()[..head], &shapes())?;
         let (mut at, mut seen) = (opening.start, head);
+        let mut extra_commas = 0;
         let mut items = Vec::new();
         loop {
             let window = &text[at..seen];
@@ -386,10 +426,11 @@ mod tests {
                 (pointer, window[item.range].to_owned())
             }));
             at += portion.end;
+            extra_commas += portion.extra_commas;
             match portion.continuation {
                 Continuation::MoreItems => {}
                 Continuation::MoreText if !is_all => seen = (seen + step).min(text.len()),
-                continuation => return Some((items, continuation)),
+                continuation => return Some(((items, continuation), extra_commas)),
             }
         }
     }
@@ -446,6 +487,30 @@ mod tests {
                 prop_assert_eq!(continuation, Continuation::End { is_record: false }, "{}", text);
                 prop_assert_eq!(found.len(), whole.items.len());
                 prop_assert_eq!(found, cut_whole(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn windows_count_the_commas_that_the_whole_counts() {
+        let item = |number: usize| format!(r#"{{"ocid":"a{number}","id":"1","items":[1,2]}}"#);
+        let items: Vec<String> = (0..9).map(item).collect();
+        let rest = items[1..].join(",\n");
+        let first = &items[0];
+        for (list, expected) in [
+            (format!("{first},{rest}"), 0),
+            (format!("{first},,{rest}"), 1),
+            (format!("{first} , \n,,{rest},"), 2),
+            (format!(",{first},{rest} , "), 2),
+            (format!("{first},,{},{rest}", DAMAGED[0]), 1),
+        ] {
+            let text = format!("[{list}]");
+            let whole = cut(text.as_bytes(), &shapes()).unwrap();
+            assert_eq!(whole.extra_commas, expected, "{text}");
+            for step in 1..text.len() {
+                let ((found, _), extra_commas) = find_items_and_commas(&text, 1, step).unwrap();
+                assert_eq!(found.len(), whole.items.len(), "{step}");
+                assert_eq!(extra_commas, expected, "{step}: {text}");
             }
         }
     }

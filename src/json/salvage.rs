@@ -59,6 +59,27 @@ pub(super) fn salvage_lists(scan: &ListScan<'_>) -> Result<Vec<ItemList>, Salvag
     salvage.run()
 }
 
+/// Counts the places of a salvaged list that have a comma too many: two of them between items, or
+/// one before the first item or after the last one.
+pub(super) fn count_extra_commas(body: &[u8], list: &ItemList) -> usize {
+    if body.get(list.range.start) != Some(&b'[') {
+        return 0;
+    }
+    let starts = list.spans.iter().map(|span| span.range.start);
+    let ends = list.spans.iter().map(|span| span.range.end);
+    let last = list.spans.len();
+    let gaps = std::iter::once(list.range.start + 1)
+        .chain(ends)
+        .zip(starts.chain([list.range.end]))
+        .enumerate();
+    let has_extra = |(nth, (from, to)): &(usize, (usize, usize))| {
+        let between = body.get(*from..*to).unwrap_or_default();
+        let commas = between.iter().filter(|byte| **byte == b',').count();
+        commas > usize::from(*nth > 0 && *nth < last)
+    };
+    gaps.filter(has_extra).count()
+}
+
 /// Returns how many bytes may be read to divide a damaged text of this length.
 pub(crate) fn reading_budget(length: usize) -> usize {
     length
@@ -609,6 +630,23 @@ mod tests {
     fn commas_between_items_may_be_missing_or_too_many() {
         assert_eq!(items(&format!("[{A}{Z} {A}]")), [A, Z, A]);
         assert_eq!(items(&format!("[,{A},,{Z},]")), [A, Z]);
+    }
+
+    #[test]
+    fn commas_that_are_too_many_are_counted() {
+        for (body, expected) in [
+            (format!("[,{A},,{Z},]"), 3),
+            (format!("[ , , {A} , {Z}\n,\n]"), 2),
+            (format!("{{\"releases\":[{A},{Z},],\"links\":{{}}}}"), 1),
+            (format!("[{A}{Z} {A}]"), 0),
+            (format!("[{A},{{\"ocid\":\"x\",,\"a\":1}},{Z}]"), 0),
+            (format!("[{A},{Z}]"), 0),
+            (format!("[{A},{{\"ocid\":\"x\" 1}},,{Z}]"), 1),
+        ] {
+            let shapes = ["/releases/*", "/*"].map(|at| ItemsAt::parse(at).unwrap());
+            let cut = cut(body.as_bytes(), &shapes).unwrap();
+            assert_eq!(cut.extra_commas, expected, "{body}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::bulk::{
 use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::package::PackageId;
 use crate::release::Reason;
 
 /// The description of the table of rejects. The columns that identify a reject are fixed. The
@@ -31,6 +32,7 @@ const COLUMNS: &[Column] = &[
     Column::fixed("ocid", Type::TEXT),
     Column::fixed("release_id", Type::TEXT),
     Column::new("version", Type::TEXT),
+    Column::new("package_id", Type::UUID),
     Column::new("url", Type::TEXT),
     Column::new("run_id", Type::INT8),
     Column::new("chain", Type::TEXT),
@@ -74,6 +76,9 @@ pub struct Entry {
     pub release_id: Option<String>,
     /// The OCDS version of the release, if it is known.
     pub version: Option<String>,
+    /// The id of the package that contains the reject, if there is one.
+    #[serde(skip)]
+    pub package_id: Option<PackageId>,
     /// The id of the last run that met the reject.
     pub run_id: i64,
     /// The chain of the page on which the reject was last served. It is empty for a plain feed.
@@ -253,6 +258,7 @@ fn read_entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
         ocid: row.try_get("ocid")?,
         release_id: row.try_get("release_id")?,
         version: row.try_get("version")?,
+        package_id: row.try_get("package_id")?,
         run_id: row.try_get("run_id")?,
         chain: row.try_get("chain")?,
         page_number: row.try_get("page_number")?,

@@ -81,6 +81,8 @@ pub(super) struct DispatchResult {
     pub(super) passed_over: BTreeMap<&'static str, u64>,
     /// The number of releases of which something was inferred, by what it is.
     pub(super) inferred: BTreeMap<&'static str, u64>,
+    /// The number of places in lists of releases that have a comma too many.
+    pub(super) extra_commas: u64,
     pub(super) reached: Option<RunEnd>,
     pub(super) failed: u64,
     /// The number of releases that the complete walk before this one saw, if this one saw far
@@ -256,6 +258,7 @@ impl Dispatch {
         }
         self.note_last(&record.position);
         self.done.values += extracted.values;
+        self.done.extra_commas += extracted.extra_commas;
         add_counts(&mut self.done.passed_over, extracted.count_passed_over());
         add_counts(&mut self.done.inferred, extracted.inferred.clone());
         let sequence = self.unfinished.begin(CommittingPage {

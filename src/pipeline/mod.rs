@@ -568,6 +568,7 @@ impl Run<'_> {
         let reader = Arc::new(Reader {
             options: extract::Options {
                 max_items: self.config.fetch.max_items,
+                redactor: self.fetcher.redactor(),
                 ..extract::Options::new(self.source, &self.config.extract)
             },
             rules: Arc::clone(&self.rules),
@@ -651,6 +652,7 @@ impl Run<'_> {
         metrics::add_requests(&self.source.name, sent, retries, bytes);
         report::measure(&self.source.name, &dispatched.counts);
         report::tell_unread_values(&self.source.name, &dispatched.values);
+        report::tell_extra_commas(&self.source.name, dispatched.extra_commas);
         report::tell_passed_over(&self.source.name, &dispatched.passed_over);
         report::tell_inferred(&self.source.name, &dispatched.inferred);
         let report = Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict);

@@ -1,5 +1,7 @@
 //! Decodes and extracts the documents in the quarantine again.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +14,7 @@ use crate::extract::{self, Extracted};
 use crate::fetch::Fetcher;
 use crate::ledger::quarantine::{self, RejectWithDocument};
 use crate::ledger::{Counts, Holder, Lease, RunKind, RunSpec, Unfinished};
+use crate::package::Package;
 use crate::page::Undecodable;
 use crate::pipeline::{MAX_LOSSES, report, server_changed_error, under_lease};
 use crate::redact::Redactor;
@@ -78,12 +81,14 @@ async fn try_rejects(
         redacted: 0,
         counts: Counts::default(),
     };
+    let redactor = find_redactor(source, config);
     let options = extract::Options {
         max_items: config.fetch.max_items,
+        redactor: redactor.clone(),
         ..extract::Options::new(source, &config.extract)
     };
     let sink = Sink::open(database.clone(), &source.name, config).await?;
-    let sink = sink.with_redactor(redactor(source, config));
+    let sink = sink.with_redactor(redactor);
     let mut server = holder.reach_server().await?;
     for losses in 0..=MAX_LOSSES {
         let open = quarantine::find_replayable_rejects(database, &source.name, ids).await?;
@@ -121,7 +126,7 @@ async fn try_rejects(
 /// Returns the redactor for documents that are refused again. An archive may show a secret only
 /// once it can be read. A replay sends no request and needs no secret, so a missing variable is
 /// no error, and secrets are then not searched for.
-fn redactor(source: &Source, config: &Config) -> Redactor {
+fn find_redactor(source: &Source, config: &Config) -> Redactor {
     let fetcher = Fetcher::new(source, &config.fetch);
     fetcher.map_or_else(|_| Redactor::default(), |fetcher| fetcher.redactor())
 }
@@ -143,7 +148,8 @@ async fn read_rejects(
             entry, document, ..
         } = quarantine::show(database, id).await?;
         bytes += document.len();
-        let extracted = read_reject(&entry, document.into(), source, options, fetch);
+        let mut extracted = read_reject(&entry, document.into(), source, options, fetch);
+        set_package(&entry, &mut extracted);
         tried.push(RetriedReject {
             entry,
             releases: extracted.releases,
@@ -151,6 +157,17 @@ async fn read_rejects(
         });
     }
     Ok(tried)
+}
+
+/// Sets the package of what was read from a reject, unless it has a package of its own.
+fn set_package(entry: &quarantine::Entry, extracted: &mut Extracted) {
+    let Some(id) = entry.package_id else { return };
+    let package = Arc::new(Package::stored(id));
+    let releases = extracted.releases.iter_mut().map(|it| &mut it.package);
+    let rejects = extracted.rejects.iter_mut().map(|it| &mut it.package);
+    for of_item in releases.chain(rejects) {
+        of_item.get_or_insert_with(|| Arc::clone(&package));
+    }
 }
 
 /// Reads a reject again. A page or document is read as its source declares today. A release needs

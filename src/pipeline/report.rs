@@ -173,6 +173,20 @@ pub(super) fn tell_inferred(source: &str, inferred: &BTreeMap<&'static str, u64>
     }
 }
 
+/// Warns once in a run about lists of releases that have commas too many.
+pub(super) fn tell_extra_commas(source: &str, extra_commas: u64) {
+    metrics::add_extra_commas(source, extra_commas);
+    if extra_commas > 0 {
+        warn!(
+            source.name = %source,
+            extra_commas,
+            "the lists of {source} have a comma too many in {extra_commas} places: two between \
+             releases, or one at the end of a list; they were passed over, and if a release \
+             should be there, it is missing"
+        );
+    }
+}
+
 fn list_counts(counts: &BTreeMap<&'static str, u64>) -> String {
     let counts = counts.iter().map(|(name, n)| format!("{n} {name}"));
     counts.collect::<Vec<_>>().join(", ")

@@ -15,6 +15,7 @@ use crate::page::PageRecord;
 use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::Folded;
+use crate::sink::package::PackageRows;
 use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
 use crate::sink::release::{FetchedReleases, Served, collect_keys, signed_count};
@@ -29,6 +30,18 @@ const MAX_HASHES_PER_QUERY: usize = 10_000;
 /// The releases of a page in the order of their keys, in which they are written.
 type SortedReleases<'a> = Vec<&'a Release>;
 
+/// The rows of a page that were sent before the page's own row.
+struct WrittenRows<'a> {
+    /// The outcomes of the releases.
+    report: Report,
+    /// The releases that the server refused.
+    refused: Vec<Reject>,
+    /// The ids of the first rejects.
+    reject_ids: Vec<i64>,
+    /// The packages to which the rows refer.
+    packages: PackageRows<'a>,
+}
+
 /// One attempt to commit a page. Each attempt has its own timestamp.
 pub(super) struct PageCommit<'a> {
     pub(super) sink: &'a Sink,
@@ -42,13 +55,18 @@ pub(super) struct PageCommit<'a> {
 impl<'a> PageCommit<'a> {
     pub(super) async fn run(&self) -> Result<Counts> {
         let mut transaction = self.sink.begin(self.lease).await?;
-        let (written, refused, reject_ids) = self.write_rows(&mut transaction).await?;
+        let WrittenRows {
+            report,
+            refused,
+            reject_ids,
+            packages,
+        } = self.write_rows(&mut transaction).await?;
         // If the page has no rows, the deferred statement that checks the lease was not sent yet.
         transaction.send_deferred().await?;
         failpoint::reach("after-rows");
-        let mut counts = self.count_outcomes(&written, &refused);
+        let mut counts = self.count_outcomes(&report, &refused);
         if self
-            .commit_with_page_row(&transaction, &counts, &refused)
+            .commit_with_page_row(&transaction, &counts, &refused, &packages)
             .await?
         {
             self.log_rejects(&reject_ids);
@@ -62,12 +80,8 @@ impl<'a> PageCommit<'a> {
 
     /// Writes the new and changed releases, and then the rejects. The rejects are those that came
     /// with the page, those that a later release of the page supersedes, and those that the
-    /// server has just refused. Returns the report on the releases, the releases that the server
-    /// refused, and the ids of the first rejects.
-    async fn write_rows(
-        &self,
-        transaction: &mut Transaction,
-    ) -> Result<(Report, Vec<Reject>, Vec<i64>)> {
+    /// server has just refused.
+    async fn write_rows(&self, transaction: &mut Transaction) -> Result<WrittenRows<'_>> {
         let Sink {
             fetched,
             fetched_compiled,
@@ -83,8 +97,18 @@ impl<'a> PageCommit<'a> {
             report += more;
             refused.extend(also_refused);
         }
-        let ids = self.write_rejects(transaction, &refused).await?;
-        Ok((report, refused, ids))
+        let reject_ids = self.write_rejects(transaction, &refused).await?;
+        // an upsert that wrote no row has met only unchanged releases, which keep their packages
+        let has_written = report.inserted + report.updated > 0;
+        let sent = releases.into_iter().chain(compiled);
+        let sent = sent.take(if has_written { usize::MAX } else { 0 });
+        let rejects = self.rejects.iter().chain(&self.folded.superseded);
+        Ok(WrittenRows {
+            packages: PackageRows::collect(sent, rejects),
+            report,
+            refused,
+            reject_ids,
+        })
     }
 
     /// Writes releases to their table. Returns a report, and a reject for each release that the
@@ -256,6 +280,7 @@ impl<'a> PageCommit<'a> {
         transaction: &Transaction,
         counts: &Counts,
         refused: &[Reject],
+        packages: &PackageRows<'_>,
     ) -> Result<bool> {
         let resolved = self.collect_resolved(refused);
         let mut rejects = self.rejects.iter().chain(refused);
@@ -269,6 +294,7 @@ impl<'a> PageCommit<'a> {
         if let Some(resolved) = &resolved {
             resolve_rejects(&mut exchange, &self.served, resolved);
         }
+        packages.insert(&mut exchange, &self.served.source, &self.served.now);
         row.insert(&mut exchange);
         Ok(commit_page_row(exchange).await?.is_some())
     }

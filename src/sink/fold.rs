@@ -52,6 +52,7 @@ fn reject_superseded(release: &mut Release, by: &str) -> Reject {
         pointer: take(&mut release.pointer),
         url: release.url.take(),
         version: release.version,
+        package: release.package.take(),
         ocid: Some(take(&mut release.key.ocid)),
         release_id: Some(take(&mut release.key.release_id)),
         sqlstate: None,
@@ -82,6 +83,7 @@ mod tests {
                 text: Bytes::copy_from_slice(content.as_bytes()),
                 change: None,
                 version: None,
+                package: None,
             }
         };
         releases.split(' ').enumerate().map(release).collect()

@@ -1,10 +1,11 @@
 //! Stage 3: writes releases, one page in one transaction. Nothing else writes releases.
 //!
 //! [`Sink::commit`] opens a transaction that holds the lease. A [`bulk::Writer`] writes the
-//! page's releases in batches, then its rejects, and the page's own row comes last. So if that
-//! row exists after the commit, the whole page is stored. It is not inserted first and updated
-//! at the end, because each page would leave a dead row. If the reply to a commit is lost, the
-//! page is sent again. The second attempt finds the page's row and is rolled back.
+//! page's releases in batches, then its rejects, then the packages to which these rows refer, and
+//! the page's own row comes last. So if that row exists after the commit, the whole page is
+//! stored. It is not inserted first and updated at the end, because each page would leave a dead
+//! row. If the reply to a commit is lost, the page is sent again. The second attempt finds the
+//! page's row and is rolled back.
 //!
 //! Statements are pipelined. A page with a few batches and no bad row costs two round trips:
 //! one for its rows and one for the commit. Compiled releases cost a third. Another one reads
@@ -45,6 +46,7 @@ mod commit;
 mod compiled;
 mod fold;
 mod lease;
+mod package;
 mod page;
 mod purge;
 mod reject;
@@ -61,6 +63,7 @@ use tokio_postgres::types::Type;
 use self::commit::PageCommit;
 use self::fold::fold_duplicates;
 use self::lease::{HOLD_LEASE, begin_with_lease};
+use self::package::{INSERT_PACKAGES, PackageRows};
 use self::page::INSERT_PAGE;
 pub use self::purge::{Purge, PurgedRows};
 use self::reject::{RejectWriter, ReplayResultWriter};
@@ -114,7 +117,7 @@ impl Sink {
         let fetched_compiled = FetchedReleases::from_plan(&compiled::FETCHED, batching(&settings))?;
         let session = Session::new(&config.database)
             .with_prepared(&[&fetched.operation, &fetched_compiled.operation])
-            .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE]);
+            .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE, INSERT_PACKAGES]);
         let sql = include_str!("../../sql/sink/has_open_rejects.sql");
         let unresolvable = Reason::ALL.into_iter().filter(|it| !it.can_be_resolved());
         let unresolvable: Vec<&str> = unresolvable.map(Reason::as_str).collect();
@@ -246,6 +249,10 @@ impl Sink {
             let limits = self.writer_limits();
             self.rejects
                 .write(&mut transaction, (&served, url), rejects.iter(), limits)
+                .await?;
+            let packages = PackageRows::collect([], rejects);
+            packages
+                .write(&transaction, &self.source, served.now)
                 .await?;
             transaction.commit().await?;
             self.note_open_rejects();

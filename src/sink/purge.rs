@@ -1,7 +1,8 @@
 //! Deletes all data of a source, a chunk of rows at a time.
 //!
 //! A purge deletes the records about the data before the data: first the watermark, requests,
-//! pages and runs, then rejects, then releases, compiled ones last. If a purge is killed, some
+//! pages and runs, then rejects, then releases and compiled releases. Packages are last, because
+//! an unchanged release that is fetched again refers to its old package. If a purge is killed, some
 //! releases may remain without a page, and the next run fetches them again. The other order
 //! could leave pages without their releases, which no run would fetch again.
 //!
@@ -29,6 +30,7 @@ use crate::sink::{compiled, release};
 const FETCH_NEXT_KEYS: &str = include_str!("../../sql/purge/fetch_next_keys.sql");
 
 // These statements open a cursor over the keys of a source's rows in a table.
+const FIND_PACKAGES: &str = include_str!("../../sql/purge/find_packages.sql");
 const FIND_COMPILED: &str = include_str!("../../sql/purge/find_compiled_releases.sql");
 const FIND_RELEASES: &str = include_str!("../../sql/purge/find_releases.sql");
 const FIND_REJECTS: &str = include_str!("../../sql/purge/find_rejects.sql");
@@ -102,6 +104,18 @@ const COMPILED_RELEASES: Plan = Plan {
     ..RUNS
 };
 
+const PACKAGES: Plan = Plan {
+    table: Table::new("ocds.package", PACKAGE_COLUMNS, &["source", "id"]),
+    per_row: &["id"],
+    key: &["id"],
+    ..RUNS
+};
+
+const PACKAGE_COLUMNS: &[Column] = &[
+    Column::fixed("source", Type::TEXT),
+    Column::fixed("id", Type::UUID),
+];
+
 /// The numbers of rows that a purge has deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PurgedRows {
@@ -160,6 +174,7 @@ impl Purge {
         let count_releases: AddCount = |purged, rows| purged.releases += rows;
         let count_nothing: AddCount = |_, _| ();
         let tables = [
+            (&PACKAGES, FIND_PACKAGES, count_nothing),
             (&COMPILED_RELEASES, FIND_COMPILED, count_releases),
             (&RELEASES, FIND_RELEASES, count_releases),
             (&REJECTS, FIND_REJECTS, count_rejects),

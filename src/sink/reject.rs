@@ -21,6 +21,7 @@ use crate::bulk::{
 };
 use crate::error::{Error, Result};
 use crate::ledger::quarantine::TABLE;
+use crate::package::PackageId;
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject, Release};
 use crate::sink::release::{Keys, Served};
@@ -54,6 +55,7 @@ const UPSERT: Plan = Plan {
         "release_id",
         "url",
         "version",
+        "package_id",
         "document",
         "is_redacted",
     ],
@@ -115,6 +117,7 @@ pub(super) fn reject_refused(release: &Release, failure: &Failure) -> Reject {
         release_id: Some(release.key.release_id.clone()),
         url: release.url.clone(),
         version: release.version,
+        package: release.package.clone(),
         sqlstate: Some(failure.sqlstate.clone()),
         constraint: failure.constraint.clone(),
     }
@@ -132,6 +135,7 @@ pub(super) struct RejectRow {
     release_id: Option<String>,
     url: String,
     version: Option<&'static str>,
+    package: Option<PackageId>,
     document: Bytes,
     is_redacted: bool,
 }
@@ -155,6 +159,7 @@ impl RejectRow {
             release_id: filter_key(reject.release_id.as_ref(), redactor),
             url: reject.url.as_deref().unwrap_or(url).to_owned(),
             version: reject.version.map(Version::as_str),
+            package: reject.package.as_ref().map(|package| package.id),
             document,
             is_redacted,
         }
@@ -225,6 +230,7 @@ impl RejectWriter {
                 .column("release_id", |row| &row.release_id)
                 .column("url", |row| &row.url)
                 .column("version", |row| &row.version)
+                .column("package_id", |row| &row.package)
                 .bytes("document", |row| &row.document)
                 .column("is_redacted", |row| &row.is_redacted)
                 .build()?,

@@ -238,6 +238,7 @@ fn bind_release<R>(
         Value::Decimal(get) => bind.optional(name, move |row| get(release(row))),
         Value::Count(get) => bind.column(name, move |row| get(release(row))),
         Value::Bytes(get) => bind.optional_bytes(name, move |row| get(release(row))),
+        Value::Package(get) => bind.optional(name, move |row| get(release(row))),
         Value::Json(get) => bind.json_text(name, move |row| get(release(row))),
     })
 }

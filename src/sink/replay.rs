@@ -9,6 +9,7 @@ use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold_duplicates;
+use crate::sink::package::PackageRows;
 use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
 use crate::sink::release::{RecoveredRelease, Served, signed_count};
 
@@ -133,6 +134,9 @@ impl Replay<'_> {
         }
         let now = Timestamp::now();
         self.update_rejects(&mut transaction, now, &rejects).await?;
+        let releases = self.waves.iter().flatten().map(|(row, _)| &row.release);
+        let packages = PackageRows::collect(releases, rejects.iter().flatten());
+        packages.write(&transaction, &self.sink.source, now).await?;
         transaction.commit().await?;
 
         let all = || rejects.iter().flatten();

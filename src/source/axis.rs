@@ -8,7 +8,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::pick::{Pick, PickKeys, WildcardPointer};
-use super::{Body, Method, Pagination, Template};
+use super::{Body, Method, Pagination, Template, Variable};
 use crate::json::Pointer;
 
 /// A dimension of a feed. Each of its values is fetched in chains of pages of its own.
@@ -18,6 +18,17 @@ pub enum Axis {
     Values(Vec<String>),
     /// An index lists the values.
     Index(Box<Index>),
+}
+
+impl Axis {
+    /// Returns the index that lists the values, unless the source declares them.
+    #[must_use]
+    pub fn index(&self) -> Option<&Index> {
+        match self {
+            Axis::Values(_) => None,
+            Axis::Index(index) => Some(index),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Axis {
@@ -59,6 +70,15 @@ pub struct Index {
     pub pick: Pick,
 }
 
+impl Index {
+    /// Returns the variables in the request for the index. They are axes, whose values are known
+    /// before.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        let body = self.body.iter().flat_map(Body::templates);
+        body.chain([&self.url]).flat_map(Template::variables)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IndexTable {
@@ -71,6 +91,8 @@ struct IndexTable {
     value: Option<Pointer>,
     #[serde(default)]
     only: BTreeMap<Pointer, String>,
+    #[serde(default)]
+    containing: BTreeMap<Pointer, String>,
     pattern: Option<String>,
     matching: Option<String>,
     except: Option<String>,
@@ -84,6 +106,7 @@ impl TryFrom<IndexTable> for Index {
             each: table.each,
             value: table.value,
             only: table.only,
+            containing: table.containing,
             pattern: table.pattern,
             matching: table.matching,
             except: table.except,

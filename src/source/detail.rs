@@ -43,6 +43,8 @@ struct DetailTable {
     value: Option<Pointer>,
     #[serde(default)]
     only: BTreeMap<Pointer, String>,
+    #[serde(default)]
+    containing: BTreeMap<Pointer, String>,
     pattern: Option<String>,
     matching: Option<String>,
     except: Option<String>,
@@ -62,6 +64,7 @@ impl TryFrom<DetailTable> for Detail {
             each: table.each,
             value: table.value,
             only: table.only,
+            containing: table.containing,
             pattern: table.pattern,
             matching: table.matching,
             except: table.except,

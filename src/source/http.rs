@@ -53,6 +53,9 @@ pub struct Http {
     /// send the `ETag` and the `Last-Modified` of the previous run. Some servers send the same
     /// values although the page has changed, and their sources must set this to false.
     pub conditional: bool,
+    /// True if an archive that has arrived whole is accepted although its server announced more
+    /// bytes. Some servers announce a length that the file does not have.
+    pub accept_short_archive: bool,
     /// Headers of each request. Values may contain `{env.NAME}`.
     pub headers: BTreeMap<String, String>,
     /// The `User-Agent` header. It replaces `fetch.user_agent`.
@@ -79,6 +82,7 @@ impl Default for Http {
             reject_content_type: Vec::new(),
             redirects: true,
             conditional: true,
+            accept_short_archive: false,
             headers: BTreeMap::new(),
             user_agent: None,
             allow_hosts: Vec::new(),

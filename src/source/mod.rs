@@ -192,7 +192,10 @@ impl Source {
         let known = self.known_variables();
         let is_known = |key: &str, variable: &Variable| match key {
             "detail.url" | "detail.body" if *variable == Variable::Item => true,
-            key => !key.starts_with("axis.") && known.contains(variable),
+            key if key.starts_with("axis.") => {
+                matches!(variable, Variable::Axis(name) if self.is_independent_axis(name))
+            }
+            _ => known.contains(variable),
         };
         let reject = |key: &str, why: String| Err((key.to_owned(), why));
         for (key, template) in self.templates() {
@@ -241,7 +244,10 @@ impl Source {
             }
         }
         for name in self.axis.keys() {
-            if !is_named(&Variable::Axis(name.clone())) {
+            let variable = Variable::Axis(name.clone());
+            let mut indexes = self.axis.values().filter_map(Axis::index);
+            let is_of_index = indexes.any(|index| index.variables().any(|it| *it == variable));
+            if !is_named(&variable) && !is_of_index {
                 let why = format!("no part of the request contains {{axis.{name}}}");
                 return reject(&format!("axis.{name}"), why);
             }
@@ -309,6 +315,16 @@ impl Source {
             }
         }
         named
+    }
+
+    /// Returns true if the source has this axis, and if its values do not depend on those of
+    /// another axis.
+    fn is_independent_axis(&self, name: &str) -> bool {
+        let axis = self.axis.get(name);
+        axis.is_some_and(|axis| {
+            axis.index()
+                .is_none_or(|it| it.variables().next().is_none())
+        })
     }
 
     fn page_templates(&self) -> Vec<&Template> {

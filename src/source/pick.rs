@@ -79,6 +79,9 @@ pub enum PickMethod {
         value: Pointer,
         /// An entry is selected only if it has these texts at these pointers.
         only: BTreeMap<Pointer, String>,
+        /// An entry is selected only if the texts at these pointers contain these texts. Case is
+        /// ignored.
+        containing: BTreeMap<Pointer, String>,
     },
     /// The texts are found by regular expression, in an index that is text such as HTML or RSS. A
     /// text is the first group that took part in the match, or the whole match. The five
@@ -95,7 +98,13 @@ impl Pick {
     /// Returns a clause if the JSON has no place for entries. So an error object is not taken for
     /// an empty index.
     pub fn from_json(&self, index: &Value) -> Result<Picked, String> {
-        let PickMethod::Pointer { each, value, only } = &self.method else {
+        let PickMethod::Pointer {
+            each,
+            value,
+            only,
+            containing,
+        } = &self.method
+        else {
             return Ok(Picked::default());
         };
         if !each.has_place(index) {
@@ -104,10 +113,15 @@ impl Pick {
         let entries = each.find_all(index);
         let count = entries.len();
         let wanted = entries.into_iter().filter(|entry| {
-            only.iter().all(|(place, wanted)| {
-                let found = place.get(entry).and_then(to_text);
-                found.is_some_and(|found| found.eq_ignore_ascii_case(wanted))
-            })
+            let find = |place: &Pointer| place.get(entry).and_then(to_text);
+            let is_equal = |(place, wanted): (&Pointer, &String)| {
+                find(place).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+            };
+            let has_part = |(place, wanted): (&Pointer, &String)| {
+                let wanted = wanted.to_lowercase();
+                find(place).is_some_and(|found| found.to_lowercase().contains(&wanted))
+            };
+            only.iter().all(is_equal) && containing.iter().all(has_part)
         });
         let texts = self.select_distinct(wanted.filter_map(|entry| to_text(value.get(entry)?)));
         Ok(Picked {
@@ -289,6 +303,7 @@ pub(super) struct PickKeys {
     pub(super) each: Option<WildcardPointer>,
     pub(super) value: Option<Pointer>,
     pub(super) only: BTreeMap<Pointer, String>,
+    pub(super) containing: BTreeMap<Pointer, String>,
     pub(super) pattern: Option<String>,
     pub(super) matching: Option<String>,
     pub(super) except: Option<String>,
@@ -298,14 +313,18 @@ impl TryFrom<PickKeys> for Pick {
     type Error = String;
 
     fn try_from(keys: PickKeys) -> Result<Self, String> {
+        let has_pointers =
+            keys.value.is_some() || !keys.only.is_empty() || !keys.containing.is_empty();
         let method = match (keys.each, keys.pattern) {
             (Some(each), None) => PickMethod::Pointer {
                 each,
                 value: keys.value.unwrap_or_default(),
                 only: keys.only,
+                containing: keys.containing,
             },
-            (None, Some(_)) if keys.value.is_some() || !keys.only.is_empty() => {
-                return Err("`value` and `only` can be used with `each` only".into());
+            (None, Some(_)) if has_pointers => {
+                let why = "`value`, `only` and `containing` can be used with `each` only";
+                return Err(why.into());
             }
             (None, Some(pattern)) => PickMethod::Pattern(compile_pattern(&pattern)?),
             _ => return Err("declare either `each` or `pattern`".into()),
@@ -355,6 +374,28 @@ mod tests {
         let picked = picked.from_json(&index).unwrap();
         assert_eq!(picked.texts, ["a.json"]);
         assert_eq!(picked.entries, 6);
+    }
+
+    #[test]
+    fn an_entry_is_picked_by_a_part_of_its_text() {
+        let index = json!([
+            {"title": "Données OCDS", "url": "a"},
+            {"title": "Données", "note": "ocds", "url": "b"},
+            {"title": null, "url": "c"},
+            {"title": "ocds-ÉTÉ", "url": "d"},
+        ]);
+        let texts = |part: &str| {
+            let picked = pick(PickKeys {
+                each: Some(path("/*")),
+                value: Some(Pointer::parse("/url").unwrap()),
+                containing: BTreeMap::from([(Pointer::parse("/title").unwrap(), part.into())]),
+                ..PickKeys::default()
+            });
+            picked.from_json(&index).unwrap().texts
+        };
+        assert_eq!(texts("ocds"), ["a", "d"]);
+        assert_eq!(texts("été"), ["d"]);
+        assert_eq!(texts(""), ["a", "b", "d"]);
     }
 
     #[test]

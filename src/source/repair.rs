@@ -17,16 +17,21 @@ pub enum Repair {
     Exponent,
     /// Converts an invalid number such as `nan` to text, and a missing value to `null`.
     BadNumber,
+    /// Reads bytes that are not UTF-8 as Windows-1252. A text that is otherwise UTF-8 has such
+    /// bytes where somebody has pasted a text of an older charset, which most often is this one,
+    /// and each of its 256 bytes is another character. So the byte can still be told.
+    InvalidUtf8,
 }
 
 impl Repair {
     /// All repairs, in the order of their declaration.
-    pub const ALL: [Repair; 5] = [
+    pub const ALL: [Repair; 6] = [
         Repair::Nul,
         Repair::LoneSurrogate,
         Repair::ControlCharacters,
         Repair::Exponent,
         Repair::BadNumber,
+        Repair::InvalidUtf8,
     ];
 
     /// Returns the name of the repair in the configuration. The same name is stored with repaired
@@ -39,6 +44,7 @@ impl Repair {
             Repair::ControlCharacters => "control-characters",
             Repair::Exponent => "exponent",
             Repair::BadNumber => "bad-number",
+            Repair::InvalidUtf8 => "invalid-utf8",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Keys and words are those of the configuration, not the names of Rust types. Undeclared keys
 //! are left out, so that a new key does not change the text of sources that do not use it.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::{
     Auth, Axis, Body, Charset, Container, Decode, Detail, Filter, Http, Index, Items, LinkPlace,
     Method, Pagination, Pick, PickMethod, Size, Source, SplitWhen, Stop, UserAgent, Window,
 };
+use crate::json::Pointer;
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
 /// Writes the part of the declaration that identifies the feed.
@@ -281,6 +283,10 @@ fn write_http(http: &Http) -> Value {
         ),
         ("conditional", Some(http.conditional.into())),
         ("redirects", Some(http.redirects.into())),
+        (
+            "accept_short_archive",
+            http.accept_short_archive.then(|| true.into()),
+        ),
         ("headers", non_empty_table(headers)),
         (
             "user_agent",
@@ -320,22 +326,31 @@ fn write_detail_pages(detail: &Detail) -> Value {
 
 fn write_pick(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)> {
     let keys = match &pick.method {
-        PickMethod::Pointer { each, value, only } => {
-            let only = only.iter();
-            let only = only.map(|(place, wanted)| (place.to_string(), wanted.as_str().into()));
-            let only: Map<String, Value> = only.collect();
-            vec![
-                ("each", text(each)),
-                ("value", text(value)),
-                ("only", (!only.is_empty()).then_some(Value::Object(only))),
-            ]
-        }
+        PickMethod::Pointer {
+            each,
+            value,
+            only,
+            containing,
+        } => vec![
+            ("each", text(each)),
+            ("value", text(value)),
+            ("only", write_texts(only)),
+            ("containing", write_texts(containing)),
+        ],
         PickMethod::Pattern(pattern) => vec![("pattern", text(pattern))],
     };
     keys.into_iter().chain([
         ("matching", optional_text(pick.filter.matching.as_ref())),
         ("except", optional_text(pick.filter.except.as_ref())),
     ])
+}
+
+/// Writes the texts at some pointers, unless there are none.
+fn write_texts(texts: &BTreeMap<Pointer, String>) -> Option<Value> {
+    let texts = texts.iter();
+    let texts = texts.map(|(place, text)| (place.to_string(), text.as_str().into()));
+    let texts: Map<String, Value> = texts.collect();
+    (!texts.is_empty()).then_some(Value::Object(texts))
 }
 
 /// Writes the part of `window` that identifies the feed: its first date, and the kind of date

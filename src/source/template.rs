@@ -7,6 +7,7 @@
 //! | `raw` | the text unchanged; without it, a URL has it percent-encoded |
 //! | `strip TEXT` | the text without TEXT at its start |
 //! | `replace A B` | the text with each A replaced by B |
+//! | `decode` | the text without percent-encoding, as the value of a query parameter |
 //! | `path` | path and query of a URL, for a request to another host |
 //! | `add N` | the number plus N |
 //!
@@ -68,6 +69,7 @@ enum Filter {
     Strip(String),
     Replace(String, String),
     Path,
+    Decode,
     Add(i64),
 }
 
@@ -326,6 +328,7 @@ impl Filter {
         match (name, argument) {
             ("raw", None) => Ok(Self::Raw),
             ("path", None) => Ok(Self::Path),
+            ("decode", None) => Ok(Self::Decode),
             ("strip", Some(prefix)) => Ok(Self::Strip(prefix.to_owned())),
             ("replace", Some(pair)) => match pair.split_once(' ') {
                 Some((old, new)) if !old.is_empty() => {
@@ -377,6 +380,7 @@ fn apply_filters(mut value: String, filters: &[Filter], escaping: Escaping) -> S
                 is_raw = true;
                 extract_path(&value)
             }
+            Filter::Decode => percent::percent_decode(&value.replace('+', " ")),
             // A text that is not a number stays unchanged.
             Filter::Add(number) => match value.parse::<i64>() {
                 Ok(value) => value.saturating_add(*number).to_string(),
@@ -497,6 +501,21 @@ mod tests {
             "https://public.example/packages/7?x=1"
         );
         assert_eq!(url("{item|raw}", &values), item);
+    }
+
+    #[test]
+    fn a_value_of_a_query_is_decoded_before_it_is_encoded_again() {
+        for (item, expected) in [
+            ("ocds%2Fa%20b", "/ocds_a%20b"),
+            ("ocds/a+b%2B", "/ocds_a%20b%2B"),
+            ("100%", "/100%25"),
+        ] {
+            let values = Values {
+                item: Some(item),
+                ..Values::default()
+            };
+            assert_eq!(url("/{item|decode|replace / _}", &values), expected);
+        }
     }
 
     #[test]

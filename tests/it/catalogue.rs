@@ -214,6 +214,24 @@ async fn each_publisher_gets_the_requests_that_it_expects() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// The text that identified `peru-compras-api` when it picked more than agreements.
+const OLDER_SCOPE: &str = r#"{"axis":{"agreement":{"page":{"mode":"none"},"pattern":"(?:^|¬)(\\d+)-[^¬¯^]*\\^","url":"https://www.catalogos.perucompras.gob.pe/ConsultaOrdenesPub/obtenerFiltros"}},"items":{"pointer":["/releases/*","/records/*","/*",""]},"query":{"pAcuerdo":"{axis.agreement}","pFechaFin":"{to}","pFechaIni":"{from}"},"url":"https://www.catalogos.perucompras.gob.pe/ConsultaOrdenesPub/DescargaJsonOCDS","window":{"basis":"event","from":"2017-01-01T00:00:00","zone":"America/Lima"}}"#;
+
+#[tokio::test]
+async fn a_narrower_pattern_keeps_the_watermark() {
+    let ingest = Ingest::new().await;
+    let name = "peru-compras-api";
+    let older = format!(
+        "insert into ocds.watermark (source, scope, reached, run_id, moved_at)
+        values ('{name}', '{OLDER_SCOPE}', now(), 1, now())"
+    );
+    ingest.execute(&older).await;
+    ingest.execute_migration("peru_compras_watermark").await;
+    let sources = ocds_ingest::config::built_in_sources().unwrap();
+    let scope = "select scope from ocds.watermark";
+    assert_eq!(ingest.value(scope).await, sources[name].scope());
+}
+
 /// Starts a publisher that gives the nth answer to the nth request.
 async fn serve_exchanges(exchanges: &[Exchange]) -> Publisher {
     let publisher = Publisher::serve(|_| Reply::status(500)).await;

@@ -307,13 +307,14 @@ split_when = { items = 10000, total = "/meta/count", status = [400, 413], smalle
 
 [axis]
 kind = ["tender", "award"]
-buyer = { url = "https://tenders.example/buyers", method = "POST", body = { form = { all = "yes" } }, page = { mode = "link", pointer = "/next", size = 50, stop = "repeated" }, each = "/buyers/*", value = "/id", only = { "/active" = "yes" }, matching = "^b", except = "old" }
-file = { url = "https://tenders.example/files/", pattern = 'href="([^"]+)"' }
+buyer = { url = "https://tenders.example/buyers", method = "POST", body = { form = { all = "yes" } }, page = { mode = "link", pointer = "/next", size = 50, stop = "repeated" }, each = "/buyers/*", value = "/id", only = { "/active" = "yes" }, containing = { "/id" = "b" }, matching = "^b", except = "old" }
+file = { url = "https://tenders.example/files/{axis.kind}", pattern = 'href="([^"]+)"' }
 
 [detail]
 each = "/data/*"
 value = "/ocid"
 only = { "/state" = "public", "/year" = "2024" }
+containing = { "/title" = "ocds" }
 matching = "^ocds"
 except = "draft"
 url = "https://tenders.example/api/{item}"
@@ -337,6 +338,7 @@ error_members = ["problem"]
 reject_content_type = ["text/html"]
 redirects = false
 conditional = false
+accept_short_archive = true
 headers = { X-Key = "{env.TENDERS_KEY}" }
 user_agent = "a robot"
 allow_hosts = ["archive.tenders.example", "files.example"]
@@ -373,6 +375,7 @@ window.step                 1mo
 window.until                2020-01-01T00:00:00
 window.zone                 America/Lima
 axis.buyer.body.form.all    yes
+axis.buyer.containing./id   b
 axis.buyer.each             /buyers/*
 axis.buyer.except           old
 axis.buyer.matching         ^b
@@ -386,10 +389,11 @@ axis.buyer.url              https://tenders.example/buyers
 axis.buyer.value            /id
 axis.file.page.mode         none
 axis.file.pattern           href="([^"]+)"
-axis.file.url               https://tenders.example/files/
+axis.file.url               https://tenders.example/files/{axis.kind}
 axis.kind                   tender, award
 detail.body.json            {"id":"{item}"}
 detail.concurrency          2
+detail.containing./title    ocds
 detail.each                 /data/*
 detail.except               draft
 detail.matching             ^ocds
@@ -419,6 +423,7 @@ auth.pointer                /token
 auth.refresh                13m
 auth.scheme                 Bearer
 auth.url                    https://login.example/
+http.accept_short_archive   true
 http.allow_hosts            archive.tenders.example, files.example
 http.concurrency            4
 http.conditional            false

@@ -1,8 +1,8 @@
 //! Tests bodies that are not one JSON document in UTF-8: what can be read is stored, and the rest
 //! is kept in quarantine.
 
-use crate::harness::{Ingest, LINK, NUMBER};
-use crate::publisher::{Encoding, Items, Publisher, Reply, package, release, zip};
+use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
+use crate::publisher::{Encoding, Items, Publisher, Reply, Request, package, release, zip};
 
 /// The reason, pointer and document of each reject.
 const QUARANTINE: &str =
@@ -136,6 +136,63 @@ async fn text_in_another_charset_is_stored_as_utf_8() {
     assert_eq!(ingest.column(IDS).await, ["1"]);
     let reason = "select reason from ocds.quarantine";
     assert_eq!(ingest.value(reason).await, "invalid-utf8");
+}
+
+#[tokio::test]
+async fn commas_that_are_too_many_are_told_once_and_counted() {
+    let list = [release(0), String::new(), release(1), String::new()].join(",");
+    for (body, table, places) in [
+        (format!(r#"{{"uri":"u","releases":[{list}]}}"#), "", 2),
+        (
+            format!(r#"[{{"uri":"u","releases":[{list}]}},{{"uri":"v","releases":[{list}]}}]"#),
+            "",
+            4,
+        ),
+        (format!("[{}]", release(0)), "", 0),
+    ] {
+        let publisher = Publisher::serve(move |_: &Request| Reply::json(body.clone())).await;
+        let ingest = Ingest::with_source(&publisher, table).await;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ocds.prom");
+        let option = format!("--metrics-file={}", path.display());
+        let ran = ingest.run(&[&option]).await.expect(0);
+        assert_eq!(
+            ran.stderr.matches("a comma too many").count(),
+            usize::from(places > 0)
+        );
+        let metrics = std::fs::read_to_string(&path).unwrap();
+        let counted = format!("ocds_extra_commas_total{{source=\"{SOURCE}\"}} {places}");
+        assert!(metrics.contains(&counted), "{metrics}");
+        assert_eq!(ingest.count("quarantine").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_stray_byte_costs_no_release_where_the_source_asks_for_that() {
+    let items = [
+        release(0).replace("Works", "Caf\u{e9} \u{1}"),
+        release(1).replace("Works", "Stra\u{df}e"),
+    ];
+    let body = package(&items, "").into_bytes();
+    // one byte of Windows-1252 in a text that is otherwise UTF-8
+    let served: Vec<u8> = body
+        .iter()
+        .map(|b| if *b == 1 { 0x80 } else { *b })
+        .collect();
+    let ingest = ingest_reply(
+        "decode = { repair = [\"invalid-utf8\"] }",
+        Reply::json(served),
+    )
+    .await;
+    let titles = "select concat_ws(' ', tender_title, repairs) from ocds.release order by ocid";
+    assert_eq!(
+        ingest.column(titles).await,
+        ["Caf\u{e9} \u{20ac} 0 {invalid-utf8}", "Stra\u{df}e 1"]
+    );
+    let kept =
+        "select encode(served, 'hex') like '%2080%' from ocds.release where served is not null";
+    assert_eq!(ingest.value(kept).await, "t");
+    assert_eq!(ingest.count("quarantine").await, 0);
 }
 
 #[tokio::test]

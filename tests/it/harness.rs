@@ -573,6 +573,13 @@ impl Ingest {
         values.remove(0)
     }
 
+    /// Executes the migration with this name again.
+    pub(crate) async fn execute_migration(&self, name: &str) {
+        let migrations = ocds_ingest::database::migrate::built_in_migrations().unwrap();
+        let migration = migrations.iter().find(|it| it.name == name).unwrap();
+        self.execute(&migration.sql).await;
+    }
+
     /// Counts the rows of a table. `where` may follow the table's name.
     pub(crate) async fn count(&self, rows: &str) -> usize {
         let sql = format!("select count(*) from ocds.{rows}");
@@ -612,6 +619,11 @@ impl Ingest {
                     from ocds.quarantine order by source, document_hash, pointer",
                 )
                 .await,
+            packages: self
+                .column(
+                    "select concat_ws(' ', source, id, data) from ocds.package order by source, id",
+                )
+                .await,
         }
     }
 
@@ -637,9 +649,27 @@ pub(crate) struct Tables {
     pub(crate) releases: Vec<String>,
     pub(crate) compiled: Vec<String>,
     pub(crate) quarantine: Vec<String>,
+    pub(crate) packages: Vec<String>,
 }
 
 impl Tables {
+    /// Removes the packages, and the ids that refer to them.
+    pub(crate) fn without_packages(mut self) -> Self {
+        let Self {
+            releases,
+            compiled,
+            quarantine,
+            packages,
+        } = &mut self;
+        for row in [releases, compiled, quarantine].into_iter().flatten() {
+            let mut value: Value = serde_json::from_str(row).unwrap();
+            value.as_object_mut().unwrap().remove("package_id");
+            *row = value.to_string();
+        }
+        packages.clear();
+        self
+    }
+
     /// Compares the tables, and shows the first row that differs.
     #[track_caller]
     pub(crate) fn expect_equal(&self, calm: &Tables, what: &str) {
@@ -647,6 +677,7 @@ impl Tables {
             (&self.releases, &calm.releases),
             (&self.compiled, &calm.compiled),
             (&self.quarantine, &calm.quarantine),
+            (&self.packages, &calm.packages),
         ] {
             let differs = here.iter().zip(there).find(|(here, there)| here != there);
             assert_eq!(differs, None, "{what}: this row differs");

@@ -40,12 +40,13 @@ const LAYERS: [(&str, &[&str]); 13] = [
 ];
 
 /// The other nouns that each noun may import.
-const NOUNS: [(&str, &[&str]); 14] = [
+const NOUNS: [(&str, &[&str]); 15] = [
     ("config", &["error", "json", "source"]),
     ("source", &["json", "percent", "userinfo"]),
-    ("page", &["error", "json", "release", "source"]),
+    ("page", &["error", "json", "package", "release", "source"]),
+    ("package", &["redact"]),
     ("request", &[]),
-    ("release", &["source"]),
+    ("release", &["package", "source"]),
     ("json", &[]),
     ("redact", &["percent"]),
     ("percent", &[]),

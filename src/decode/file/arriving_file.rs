@@ -335,6 +335,18 @@ impl FileWriter {
         Ok(())
     }
 
+    /// Reads the last bytes that were written, at most `most`.
+    pub(crate) async fn read_end(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        self.flush().await?;
+        let bytes = usize::try_from(self.written)
+            .unwrap_or(usize::MAX)
+            .min(most);
+        let mut end = vec![0; bytes];
+        self.written_file
+            .read_exact_at(&mut end, self.written - bytes as u64)?;
+        Ok(end)
+    }
+
     async fn flush(&mut self) -> io::Result<()> {
         self.file.write_all(&self.waiting).await?;
         self.file.flush().await?;

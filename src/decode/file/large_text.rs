@@ -2,6 +2,7 @@
 //! document.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tracing::warn;
@@ -14,6 +15,7 @@ use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{ReadError, TextPosition};
 use crate::decode::{self, Decoded, reduce_to_version};
 use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
+use crate::package;
 use crate::page::{Document, Mark};
 use crate::source::Source;
 
@@ -44,6 +46,8 @@ pub(super) struct List {
     items: usize,
     /// The envelope that each part of the list gets.
     envelope: Value,
+    /// The package around the list, as far as it stands before the list.
+    package: Option<Arc<str>>,
 }
 
 pub(super) enum Step {
@@ -156,6 +160,7 @@ impl LargeText {
         }
         let before = self.lookahead.split_to(start);
         let version = find_version(&envelope, &list);
+        let package = package::write_text(&envelope, Some(list.pointer()));
         let second = list.cut_list_before(&before, shapes);
         let entries = second
             .as_ref()
@@ -165,9 +170,10 @@ impl LargeText {
         }
         piece.envelope.get_or_insert(envelope);
         if let Some((text, second)) = second {
-            self.add_second_list(piece, text, second, &version);
+            self.add_second_list(piece, text, second, (&version, &package));
         }
         self.list = Some(List {
+            package,
             envelope: version,
             list,
             items: 0,
@@ -176,7 +182,14 @@ impl LargeText {
     }
 
     /// Adds the second list of a document that has both releases and records.
-    fn add_second_list(&self, piece: &mut Piece, text: Vec<u8>, cut: Cut, version: &Value) {
+    /// It has the version and the package that stand around both lists.
+    fn add_second_list(
+        &self,
+        piece: &mut Piece,
+        text: Vec<u8>,
+        cut: Cut,
+        (version, package): (&Value, &Option<Arc<str>>),
+    ) {
         let cut = Cut {
             envelope: version.clone(),
             ..cut
@@ -185,6 +198,7 @@ impl LargeText {
         piece.add(Decoded {
             documents: vec![Document {
                 pointer: self.document_pointer(),
+                package: package.clone(),
                 ..document
             }],
             ..Decoded::default()
@@ -212,13 +226,14 @@ impl LargeText {
             list,
             items,
             envelope,
+            package,
         }) = &mut self.list
         else {
             return Ok(Step::Continues);
         };
         let portion = list.cut_portion(&self.lookahead.bytes, self.lookahead.is_all, *items, PIECE);
         *items += portion.items.len();
-        let envelope = envelope.clone();
+        let (envelope, package) = (envelope.clone(), package.clone());
         let body = self.lookahead.split_to(portion.end);
         let is_nothing = portion.items.is_empty();
         let second = match portion.continuation {
@@ -235,18 +250,20 @@ impl LargeText {
                 envelope: envelope.clone(),
                 list: Some(list.pointer().to_owned()),
                 items: portion.items,
+                extra_commas: portion.extra_commas,
             };
             let document = Document::single_document(body, cut);
             piece.add(Decoded {
                 documents: vec![Document {
                     pointer,
+                    package: package.clone(),
                     ..document
                 }],
                 ..Decoded::default()
             });
         }
         if let Some((text, second)) = second {
-            self.add_second_list(piece, text, second, &envelope);
+            self.add_second_list(piece, text, second, (&envelope, &package));
         }
         match portion.continuation {
             Continuation::MoreText if is_nothing => return self.read_more(limits),

@@ -2,11 +2,13 @@
 //!
 //! [`TargetPolicy`] decides whether a URL may be requested.
 
+use std::sync::Arc;
+
 use jiff::Zoned;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::fetch::scope::Scope;
+use crate::fetch::scope::{Axes, Scope};
 use crate::http::host::link_error;
 use crate::http::{RequestBody, Target, TargetPolicy};
 use crate::page::{Cursor, Position};
@@ -88,8 +90,18 @@ impl<'a> Addresses<'a> {
         })
     }
 
-    pub(super) fn index_target(self, index: &Index, position: &Position) -> Result<Target> {
-        let scope = Scope::default();
+    /// Returns the target of a page of an axis's index. `axes` are the values of the axes that its
+    /// request may contain.
+    pub(super) fn index_target(
+        self,
+        index: &Index,
+        axes: &Axes,
+        position: &Position,
+    ) -> Result<Target> {
+        let scope = Scope {
+            window: None,
+            axes: Arc::new(axes.clone()),
+        };
         let values = TemplateValues::new(self, &scope, Some(&position.cursor), None);
         let url = match &position.cursor {
             Cursor::Link(link) => self.policy.permit_link(link)?,

@@ -88,7 +88,9 @@ fn a_host_that_a_secret_is_declared_for_elsewhere_is_refused() {
     let url = Url::parse("https://feed.example/").unwrap();
     let detail = source.detail.as_ref().unwrap();
     for asked in [
-        address.addresses().index_target(index, &first),
+        address
+            .addresses()
+            .index_target(index, &Axes::new(), &first),
         address
             .addresses()
             .item_target(detail, &Scope::default(), &url, "a"),
@@ -126,7 +128,7 @@ fn a_secret_within_a_url_changes_nothing_around_it() {
         query = { kind = "{axis.kind}" }
     "#;
     let address = address_by(table, "a&b#c+d%26 e/f");
-    let axes = crate::fetch::Axes::from([("kind".into(), "x".into())]);
+    let axes = Axes::from([("kind".into(), "x".into())]);
     let scope = Scope {
         axes: axes.into(),
         ..Scope::default()
@@ -145,7 +147,11 @@ fn a_secret_within_a_url_changes_nothing_around_it() {
         .item_target(&detail, &scope, &page, "7")
         .unwrap()
         .url;
-    let kinds = address.addresses().index_target(index, &start).unwrap().url;
+    let kinds = address
+        .addresses()
+        .index_target(index, &Axes::new(), &start)
+        .unwrap()
+        .url;
     for (url, stored) in [
         (
             page,

@@ -21,7 +21,8 @@ use crate::config;
 use crate::decode::error_response;
 use crate::decode::file::{FileWriter, WriteError, temporary_file_error};
 use crate::error::{Error, Kind, Result};
-use crate::http::wire::{self, FilePart};
+use crate::http::short_archive;
+use crate::http::wire::{self, FilePart, Interruption};
 use crate::http::{
     Answer, ArrivingBody, Client, Failure, Receive, RequestSpec, UNKNOWN_ENCODING,
     describe_empty_body, text_header,
@@ -113,12 +114,18 @@ impl Receive for Download<'_> {
         let mut skip = writer.byte_count() - at;
         self.repeated.store(skip, Relaxed);
         let content_type = text_header(&response, &CONTENT_TYPE);
-        let validators = arriving.validators;
+        let validators = arriving.validators.clone();
         let status = response.status();
         writer.announce(content_type, validators, length.map(|length| at + length));
         let mut chunks = std::pin::pin!(wire::stream_chunks(response, length, arriving.limits));
         while let Some(chunk) = chunks.next().await {
-            let mut chunk = chunk.map_err(Failure::from_interruption)?;
+            let mut chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(why) if skip == 0 && self.is_whole(&mut writer, &arriving, &why).await? => {
+                    return Ok(());
+                }
+                Err(why) => return Err(Failure::from_interruption(why)),
+            };
             (arriving.count_bytes)(chunk.len() as u64);
             let here = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             let rest = chunk.split_off(here);
@@ -153,6 +160,28 @@ impl Receive for Download<'_> {
 }
 
 impl Download<'_> {
+    /// Returns true if the bytes on disk are a whole archive, which the source accepts although
+    /// its server announced more bytes.
+    async fn is_whole(
+        &self,
+        writer: &mut FileWriter,
+        arriving: &ArrivingBody<'_>,
+        why: &Interruption,
+    ) -> Result<bool, Failure> {
+        if !self.http.accept_short_archive {
+            return Ok(false);
+        }
+        let end = writer.read_end(short_archive::LONGEST_END).await;
+        let end = end.map_err(|error| Failure::Final(temporary_file_error(error)))?;
+        let end = (&*end, writer.byte_count());
+        Ok(short_archive::is_accepted(
+            self.http,
+            arriving.source,
+            why,
+            end,
+        ))
+    }
+
     fn lock_validator(&self) -> std::sync::MutexGuard<'_, Option<HeaderValue>> {
         self.validator
             .lock()

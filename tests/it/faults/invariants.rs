@@ -107,7 +107,7 @@ pub(super) async fn insert_truths(client: &Client, oracle: &Oracle) {
 }
 
 /// Invariants that hold at every moment. The first [`WATCHED`] are checked during a run too.
-const ALWAYS: [(&str, &str); 4] = [
+const ALWAYS: [(&str, &str); 5] = [
     (
         "nothing is lost, and the checkpoint is never ahead of the data",
         "select truth.page, truth.place, truth.ocid from oracle.truth
@@ -135,7 +135,7 @@ const ALWAYS: [(&str, &str); 4] = [
          where not exists (select from oracle.truth where truth.ocid = release.ocid
                            and truth.release_id = release.release_id
                            and truth.stored = jsonb_strip_nulls(to_jsonb(release)
-                               - '{run_id,first_seen_at,fetched_at}'::text[]))",
+                               - '{run_id,first_seen_at,fetched_at,package_id}'::text[]))",
     ),
     (
         "no reject is invented, nor its place, nor why it was refused",
@@ -144,6 +144,15 @@ const ALWAYS: [(&str, &str); 4] = [
                            and truth.reason = quarantine.reason
                            and truth.page = page_number
                            and '/releases/' || place = pointer)",
+    ),
+    (
+        "every package that a row refers to is stored",
+        "select package_id from (
+             select source, package_id from ocds.release
+             union all select source, package_id from ocds.quarantine) as referring
+         where package_id is not null
+         and not exists (select from ocds.package where package.source = referring.source
+                         and package.id = referring.package_id)",
     ),
 ];
 
