@@ -20,6 +20,7 @@ struct Inner {
     kind: Kind,
     message: String,
     http_status: Option<u16>,
+    page: Option<u64>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -41,8 +42,8 @@ pub enum Kind {
     Interrupted,
     /// The run ended before the end of the feed. The pages that it fetched are committed.
     Truncated,
-    /// The run cannot get past a position, and is given up. The process begins another run at the
-    /// beginning of the feed.
+    /// The run of a feed of one chain cannot get past a position, and is given up. The process
+    /// begins another run at the beginning of the feed.
     GivenUp,
     /// A link leads to a URL that is not allowed, for its scheme, host or length. The link does
     /// not change by itself, so the next run meets it again. The pages before it are committed.
@@ -134,6 +135,7 @@ impl Error {
             kind,
             message: message.into(),
             http_status: None,
+            page: None,
             source: None,
         }))
     }
@@ -180,15 +182,26 @@ impl Error {
     /// Returns the HTTP status that a publisher answered with in place of a page, if that is the
     /// cause of this error.
     pub(crate) fn http_status(&self) -> Option<u16> {
-        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(cause) = next {
-            let status = cause.downcast_ref::<Self>().and_then(|it| it.0.http_status);
-            if status.is_some() {
-                return status;
-            }
-            next = cause.source();
-        }
-        None
+        self.find_in_chain(|error| error.0.http_status)
+    }
+
+    /// Returns the same error, which says that it concerns this page.
+    #[must_use]
+    pub(crate) fn at_page(mut self, number: u64) -> Self {
+        self.0.page = Some(number);
+        self
+    }
+
+    /// Returns the number of the page that this error concerns, if it is known.
+    pub(crate) fn page(&self) -> Option<u64> {
+        self.find_in_chain(|error| error.0.page)
+    }
+
+    /// Returns the first value that this error or one of its causes has.
+    fn find_in_chain<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Option<T> {
+        let first: &(dyn std::error::Error + 'static) = self;
+        let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+        causes.find_map(|cause| cause.downcast_ref::<Self>().and_then(&read))
     }
 
     /// Returns the class of this error.

@@ -191,6 +191,8 @@ pub enum Decision {
     SteppedOver,
     /// A run that could not get past a position was given up, and another one has begun.
     BegunAnew,
+    /// A run of several chains met only what had failed before, and the next run begins anew.
+    GivenUp,
 }
 
 impl Decision {
@@ -202,6 +204,7 @@ impl Decision {
             Decision::Shrunk => "shrunk",
             Decision::SteppedOver => "stepped-over",
             Decision::BegunAnew => "begun-anew",
+            Decision::GivenUp => "given-up",
         }
     }
 }

@@ -2,7 +2,7 @@
 -- days ago the last of them ended.
 select count(*) as runs, extract(epoch from now() - max(ended_at))::double precision / 86400 as days
 from ocds.run
-where source = $1 and is_given_up
+where source = $1 and is_given_up and kind in ('incremental', 'backfill')
     and id > coalesce(
         (
             select max(id) from ocds.run

@@ -90,8 +90,12 @@ fn print_sources(sources: &[SourceStatus]) {
                 since,
                 days,
             } = stuck;
+            let days = match days {
+                1 => "1 day".to_owned(),
+                days => format!("{days} days"),
+            };
             print_line(format_args!(
-                "{source}: stuck at page {page} since {since:.0}, on {days} days: {answer}"
+                "{source}: stuck at page {page} since {since:.0}, on {days}: {answer}"
             ));
         }
     }

@@ -106,14 +106,26 @@ fn begins_like_json(start: &[u8]) -> bool {
     }
 }
 
+/// The members by which a server's error shows itself in place of data.
+const ERROR_MEMBERS: [&[u8]; 5] = [
+    b"\"error\"",
+    b"\"errors\"",
+    b"\"errorCode\"",
+    b"\"fault\"",
+    b"\"status\"",
+];
+
 /// Returns true if a text is JSON about something other than contracting processes, such as the
-/// metadata of the other files. It has no `ocid`, and no list of releases or records.
+/// metadata of the other files. It has no `ocid`, no list of releases or records, and no member
+/// of an error.
 pub(super) fn is_other_json(text: &[u8]) -> bool {
+    let is_error = |name: &&[u8]| has_member(text, name, |_| true);
     let is_text = |byte: u8| matches!(byte, b'"' | b'0'..=b'9');
     let is_list = |byte: u8| matches!(byte, b'[' | b'{');
     !has_member(text, b"\"ocid\"", is_text)
         && !has_member(text, b"\"releases\"", is_list)
         && !has_member(text, b"\"records\"", is_list)
+        && !ERROR_MEMBERS.iter().any(is_error)
         && serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 

@@ -252,7 +252,9 @@ impl ChainWalk {
                 None => {
                     let answer = fetch_page(fetcher, &scope, &position, known).await;
                     let answer = answer.or_else(|error| step_over(&run, &scope, &position, error));
-                    answer?.into()
+                    answer
+                        .map_err(|error| error.at_page(position.number))?
+                        .into()
                 }
             };
             if let Ok(fetched) = &delivery.answer {
@@ -385,6 +387,7 @@ impl ChainWalk {
         }
         let what = describe_fetch(self.fetcher(), &self.scope, position);
         let error = Error::from_http_status(status, format!("status {status}"));
+        let error = error.at_page(position.number);
         let error = error.context(what);
         match status {
             404 | 410 => Event::Gone(error),
@@ -417,13 +420,19 @@ impl ChainWalk {
     /// Warns if the chain ends although its first page has a sign that more pages follow. Returns
     /// an error if the sign is a proof.
     fn check_more_pages(&mut self) -> Option<Error> {
+        if self.has_unreadable_page {
+            // its items may be the missing ones
+            return None;
+        }
         let leads_on = self.leads_on;
         let has_sign = |it: &MorePages| !leads_on || it.remains_after_empty_page();
         let more_pages = self.more_pages.take().filter(has_sign)?;
         let page = self.fetcher().describe_page(&self.scope, self.first.number);
         let why = more_pages.explain(&page);
         self.run.tell_more_pages(&why);
-        let is_proof = more_pages.is_proof(!self.scope.is_part());
+        // the total of an index may count entries that are not picked
+        let has_details = self.fetcher().source().detail.is_some();
+        let is_proof = more_pages.is_proof(!self.scope.is_part() && !has_details);
         is_proof.then(|| Error::new(Kind::Misdeclared, why))
     }
 

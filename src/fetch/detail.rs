@@ -366,9 +366,15 @@ impl StretchRequest<'_> {
         };
         let empty = &fetcher.source().http.empty_status;
         let client = &fetcher.client;
+        // a status that is retried, for example to wait for the server, is not about the item
+        let is_retried = |status: &u16| fetcher.source().http.retry_status.contains(status);
+        let final_statuses: Vec<u16> = FINAL_STATUSES
+            .into_iter()
+            .filter(|status| !is_retried(status))
+            .collect();
         let spec = RequestSpec {
             handled_statuses: &[&OWN_STATUSES, &**empty].concat(),
-            final_statuses: &FINAL_STATUSES,
+            final_statuses: &final_statuses,
             ..RequestSpec::new(&target, self.position.number, client.detail_pace())
         };
         let answer = client.ask(spec, |received| {

@@ -51,8 +51,9 @@ pub struct End {
     /// True if the run is given up before its end, because it cannot get past a position. The
     /// next run starts anew.
     pub is_given_up: bool,
-    /// The publisher's answer to the first request of this process, if the run is a resumed one
-    /// and could not get past it.
+    /// True if this process made a page durable.
+    pub has_progress: bool,
+    /// The publisher's answer for the page that this process of a resumed run could not get past.
     pub refused: Option<String>,
     /// The error that ended the run.
     pub error: Option<String>,
@@ -244,6 +245,7 @@ impl Holder {
             verdict: Verdict::Truncated,
             end_seen: false,
             is_given_up: false,
+            has_progress: false,
             refused: None,
             error: Some(error.chain()),
         };
@@ -268,7 +270,7 @@ impl Holder {
     ) -> Result<()> {
         let total = self.total_requests(requests);
         let sql = include_str!("../../sql/ledger/end_run.sql");
-        let values: [(&(dyn ToSql + Sync), Type); 9] = [
+        let values: [(&(dyn ToSql + Sync), Type); 10] = [
             (&end.verdict.as_str(), Type::TEXT),
             (&(end.end_seen || end.is_given_up), Type::BOOL),
             (&end.error, Type::TEXT),
@@ -278,6 +280,7 @@ impl Holder {
             (&pages, Type::INT8),
             (&end.refused, Type::TEXT),
             (&end.is_given_up, Type::BOOL),
+            (&end.has_progress, Type::BOOL),
         ];
         self.execute(transaction, sql, &values).await
     }

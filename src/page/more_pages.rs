@@ -194,7 +194,7 @@ const PAGE_COUNTS: [&str; 7] = [
     "lastpage",
 ];
 
-/// DataTables' `recordsTotal` is not one of them, because it counts what a filter hides too.
+/// The `recordsTotal` of `DataTables` is not one of them, because it counts what a filter hides too.
 const ITEM_COUNTS: [&str; 14] = [
     "total",
     "totalcount",

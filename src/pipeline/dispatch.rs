@@ -28,7 +28,7 @@ use crate::pipeline::shrunk::Shrunk;
 use crate::pipeline::unfinished_commits::{CommittingPage, UnfinishedCommits};
 use crate::pipeline::unfinished_windows::Frontier;
 use crate::pipeline::{Coverage, Progress, ReadPage, Run};
-use crate::release::ValueCounts;
+use crate::release::{Reason, ValueCounts};
 use crate::sink::Sink;
 
 pub(super) struct Dispatch {
@@ -37,6 +37,8 @@ pub(super) struct Dispatch {
     unfinished: UnfinishedCommits,
     /// True if the next run continues at the newest page.
     is_change_feed: bool,
+    /// True if the feed is requested in windows of time.
+    has_windows: bool,
     /// The number of pages that may still be fetched.
     budget: Option<u64>,
     sink: Arc<Sink>,
@@ -61,7 +63,7 @@ const KEPT_REJECTS: usize = 1_000;
 const MAX_REASONS: usize = 100;
 
 /// If a run finds nothing but missing documents, it fails if there are at least this many.
-const MANY_MISSING: i64 = 10;
+const MANY_MISSING: u64 = 10;
 
 /// An event that no worker has taken yet, and the keys that it writes.
 struct WaitingEvent {
@@ -131,6 +133,7 @@ impl Dispatch {
                 Arc::clone(&run.progress),
             ),
             is_change_feed: run.source.page.is_change_feed(),
+            has_windows: run.source.window.is_some(),
             budget: run.job.max_pages,
             sink: Arc::clone(&run.sink),
             lease,
@@ -399,14 +402,12 @@ impl Dispatch {
     /// Returns an error if many documents were missing and nothing else was there. Then the feed
     /// names its documents in another way than the source declares, or has moved.
     fn check_missing(&self) -> Option<Error> {
-        let Counts {
-            releases,
-            passed_over,
-            ..
-        } = self.run_counts;
-        let is_all_missing = releases == 0 && passed_over >= MANY_MISSING;
-        is_all_missing.then(|| {
-            let message = format!("{passed_over} documents do not exist, and no other was found");
+        let missing = self.done.passed_over.get(Reason::MissingDocument.as_str());
+        let missing = missing.copied().unwrap_or_default();
+        let is_all_missing = self.run_counts.releases == 0 && missing >= MANY_MISSING;
+        // a window may name only documents that are gone
+        (is_all_missing && !self.has_windows).then(|| {
+            let message = format!("{missing} documents do not exist, and no other was found");
             Error::new(Kind::TooManyBad, message)
         })
     }
@@ -527,6 +528,7 @@ impl DispatchResult {
             },
             end_seen: is_whole || self.has_failed_by(Kind::Misdeclared),
             is_given_up: stuck.is_given_up,
+            has_progress: self.pages > 0,
             refused: stuck.refused,
             error: self.error.as_ref().map(Error::chain),
         }

@@ -317,8 +317,6 @@ impl Run<'_> {
             Some(Err(error)) => DispatchResult::from_error(error),
             None => DispatchResult::default(),
         };
-        drained.cancel();
-        self.end_log(log).await;
         let can_repeat_run = dispatched.can_repeat_run() && !stop.is_cancelled();
         if dispatched.error.is_none() {
             dispatched.error = dispatched.find_shortfall(stop.is_cancelled());
@@ -330,13 +328,20 @@ impl Run<'_> {
                 Err(error) => dispatched.error = Some(error),
             }
         }
-        let stuck = match self.assess(&mut dispatched, run_start).await {
-            Ok(stuck) => stuck,
-            Err(error) => {
+        // it may request the beginning of the feed, so the lease is kept until it has ended
+        let assessed = stop
+            .run_until_cancelled(self.assess(&mut dispatched, run_start))
+            .await;
+        let stuck = match assessed {
+            Some(Ok(stuck)) => stuck,
+            Some(Err(error)) => {
                 warn!(source.name = %self.source.name, error = %error.chain(), "could not find out whether the run is stuck");
                 Stuck::default()
             }
+            None => Stuck::default(),
         };
+        drained.cancel();
+        self.end_log(log).await;
         let mut end = dispatched.decide_end(self.job.spec.to_page, stuck);
         let mut is_lost = false;
         if let Err(error) = self.end(heartbeat, &end).await {

@@ -1,8 +1,8 @@
 //! Decides what happens to a run that cannot get past a position.
 //!
-//! A run that ends early is resumed, and each of its processes asks for the same page first. If
-//! the publisher answers that request in the same way for ever, the run is stuck: nothing behind
-//! that page is fetched, and the pages before it are not asked for again.
+//! A run that ends early is resumed, and each of its processes asks for the same page. If the
+//! publisher answers that request in the same way for ever, the run is stuck: nothing behind that
+//! page is fetched, and the pages before it are not asked for again.
 //!
 //! - If the same answer came on several days, a run of page numbers or offsets steps over the
 //!   page, which stays in the quarantine. A run of links or tokens is given up, and the process
@@ -10,10 +10,10 @@
 //! - If the publisher has forgotten a stored link or token, but answers at the beginning of the
 //!   feed, the run is given up at once.
 //! - A run of several chains that meets only its failures again is given up. The next run begins
-//!   at the watermark, and sees new windows.
+//!   anew: at the watermark if the feed has windows, so that it sees new ones.
 //!
-//! The time between two runs that are given up is at least a day and doubles, because each makes
-//! the next run ask for the whole feed again.
+//! If the next run asks for the whole feed again, the time between two runs that are given up is at
+//! least a day and doubles.
 
 use std::collections::HashSet;
 
@@ -30,6 +30,9 @@ use crate::source::Pagination;
 
 /// A position is stuck if the publisher gave the same answer on this many days.
 const STUCK_DAYS: i32 = 3;
+
+/// The beginning of the answer for a page that the publisher refuses by a status.
+const REFUSED_PAGE: &str = "page ";
 
 /// The statuses by which publishers say that they do not know a link or a token.
 const UNKNOWN_POSITION: [u16; 3] = [400, 404, 410];
@@ -61,16 +64,9 @@ impl Run<'_> {
         }
         let read = || ledger::read_refused_pages(self.database, &self.source.name);
         let mut refused = self.query("read which pages are refused", read).await?;
-        if let Some(resume) = resume
-            && find_stuck(resume).is_some_and(is_status)
-            && let Some(after) = resume.page()
-        {
-            let chain = Chain::default();
-            let mut number = after.saturating_add(1);
-            // pages that are stepped over already come before the one that is stuck now
-            while !refused.insert((chain.clone(), number)) {
-                number += 1;
-            }
+        let stuck = resume.and_then(find_stuck);
+        if let Some(number) = stuck.and_then(find_refused_page) {
+            refused.insert((Chain::default(), number));
         }
         Ok(refused)
     }
@@ -81,7 +77,8 @@ impl Run<'_> {
         let Some((resume, refusal)) = resume.and_then(|it| Some((it, find_stuck(it)?))) else {
             return Ok(None);
         };
-        let is_stepped_over = self.can_step_over() && is_status(refusal);
+        let refused_page = find_refused_page(refusal);
+        let is_stepped_over = self.can_step_over() && refused_page.is_some();
         // the beginning of the feed would be the same request
         let is_beginning = resume.is_blank() && !self.source.page.is_change_feed();
         if is_stepped_over || is_beginning || !self.may_give_up().await? {
@@ -89,7 +86,7 @@ impl Run<'_> {
         }
         let Refusal { answer, since, .. } = refusal;
         let name = &self.source.name;
-        let page = resume.page().unwrap_or_default() + 1;
+        let page = refused_page.unwrap_or_else(|| resume.page().unwrap_or_default() + 1);
         Ok(Some(Error::new(
             Kind::GivenUp,
             format!("{name} is stuck at page {page} since {since:.0}: {answer}"),
@@ -106,8 +103,20 @@ impl Run<'_> {
             let is_stuck = start.is_resumed && dispatched.has_only_failed();
             // files that a person names are read again as often as the person wants
             let is_load = self.job.spec.kind == RunKind::Load;
+            // the next run of a feed with windows begins at the watermark, and not at its beginning
+            let is_cheap = is_load || self.source.window.is_some();
+            let is_given_up = is_stuck && (is_cheap || self.may_give_up().await?);
+            if is_given_up && !is_load {
+                let name = &self.source.name;
+                metrics::count_decision(name, Decision::GivenUp);
+                warn!(
+                    source.name = %name,
+                    "the run of {name} met only what failed before and is given up; the next run \
+                     begins anew"
+                );
+            }
             return Ok(Stuck {
-                is_given_up: is_stuck && (is_load || self.may_give_up().await?),
+                is_given_up,
                 refused: None,
             });
         }
@@ -141,26 +150,22 @@ impl Run<'_> {
             && fetch::has_beginning(&self.fetcher).await
     }
 
-    /// Returns the answer to the first request of a resumed process, if it will probably be the
-    /// same the next time.
+    /// Returns the publisher's answer for the page that a resumed process could not get past, if
+    /// it will probably be the same the next time. The page is part of it, so that another page is
+    /// another position.
     fn find_refused_answer(&self, dispatched: &DispatchResult, start: RunStart) -> Option<String> {
-        if !start.is_resumed || dispatched.pages > 0 {
-            return None;
-        }
-        let error = dispatched.error.as_ref()?;
-        let answer = match error.http_status() {
-            Some(status) if fetch::is_refusal(self.source, error) => format!("status {status}"),
-            None if error.kind() == Kind::LinkRefused => "a link that is not allowed".into(),
-            None if dispatched.unreadable > 0 => "a page that cannot be read".into(),
-            _ => return None,
-        };
-        // a page behind those that were stepped over is another position
-        Some(match dispatched.unreadable {
-            stepped @ 1.. if error.http_status().is_some() => {
-                format!("{answer} after {stepped} refused pages")
+        let error = dispatched.error.as_ref().filter(|_| start.is_resumed)?;
+        match (error.http_status(), error.page()) {
+            (Some(status), Some(page)) if fetch::is_refusal(self.source, error) => {
+                Some(format!("{REFUSED_PAGE}{page}: status {status}"))
             }
-            _ => answer,
-        })
+            (None, _) if dispatched.pages > 0 => None,
+            (None, _) if error.kind() == Kind::LinkRefused => {
+                Some("a link that is not allowed".into())
+            }
+            (None, _) if dispatched.unreadable > 0 => Some("a page that cannot be read".into()),
+            _ => None,
+        }
     }
 
     async fn may_give_up(&self) -> Result<bool> {
@@ -191,6 +196,8 @@ fn find_stuck(resume: &Resume) -> Option<&Refusal> {
     resume.refusal.as_ref().filter(|it| it.days >= STUCK_DAYS)
 }
 
-fn is_status(refusal: &Refusal) -> bool {
-    refusal.answer.starts_with("status ")
+/// Returns the number of the page that the publisher refuses by a status.
+fn find_refused_page(refusal: &Refusal) -> Option<u64> {
+    let (page, _) = refusal.answer.strip_prefix(REFUSED_PAGE)?.split_once(':')?;
+    page.parse().ok()
 }

@@ -34,6 +34,7 @@ where
             .map_or_else(choose_verdict, |_| Verdict::Complete),
         end_seen: true,
         is_given_up: false,
+        has_progress: true,
         refused: None,
         error: worked.as_ref().err().map(Error::chain),
     };

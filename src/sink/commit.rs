@@ -98,8 +98,9 @@ impl<'a> PageCommit<'a> {
             refused.extend(also_refused);
         }
         let reject_ids = self.write_rejects(transaction, &refused).await?;
-        // an upsert that wrote no row has met only unchanged releases, which keep their packages
-        let has_written = report.inserted + report.updated > 0;
+        // an upsert that wrote and refused no row has met only unchanged releases, which keep their
+        // packages
+        let has_written = report.inserted + report.updated > 0 || !refused.is_empty();
         let sent = releases.into_iter().chain(compiled);
         let sent = sent.take(if has_written { usize::MAX } else { 0 });
         let rejects = self.rejects.iter().chain(&self.folded.superseded);

@@ -70,7 +70,7 @@ async fn a_page_that_is_refused_for_three_days_is_stepped_over_until_it_can_be_r
         let status = ingest.call(&["status", "--json"]).await.expect(0);
         let stuck = &status.report()["stuck"];
         assert_eq!(stuck["page"], 3);
-        assert_eq!(stuck["answer"], "status 403");
+        assert_eq!(stuck["answer"], "page 3: status 403");
         assert_eq!(stuck["days"], day);
         let status = ingest.call(&["status"]).await.expect(0).text();
         assert!(
