@@ -5,16 +5,16 @@
 update ocds.run
 set state = $4, end_seen = $5, error = $6, ended_at = now(), heartbeat_at = now(),
     requests = $7, retries = $8, bytes = $9, pages = $10, is_given_up = $12,
-    refused_answer = case when $11 is not null then $11 when not $13 then refused_answer end,
+    refused_answer = case when $11::text is not null then $11::text when not $13 then refused_answer end,
     refused_since = case
-        when $11 is not null and refused_answer is distinct from $11 then now()
-        when $11 is not null or not $13 then refused_since
+        when $11::text is not null and refused_answer is distinct from $11::text then now()
+        when $11::text is not null or not $13 then refused_since
     end,
     refused_days = case
-        when $11 is null then case when not $13 then refused_days end
-        when refused_answer is distinct from $11 then 1
+        when $11::text is null then case when not $13 then refused_days end
+        when refused_answer is distinct from $11::text then 1
         when (refused_at at time zone 'UTC')::date < (now() at time zone 'UTC')::date then refused_days + 1
         else refused_days
     end,
-    refused_at = case when $11 is not null then now() when not $13 then refused_at end
+    refused_at = case when $11::text is not null then now() when not $13 then refused_at end
 where id = $1 and epoch = $2 and taken_at = $3 and state in ('running', $4)
