@@ -142,7 +142,7 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
     ),
     (
         sql!("ledger/end_run"),
-        ":run, 1, now(), 'complete', true, null, 0, 0, 0, 0",
+        ":run, 1, now(), 'complete', true, null, 0, 0, 0, 0, null, false, true",
         1,
     ),
     (sql!("ledger/delete_old_runs"), ":source, 15", 3 * RUNS),
