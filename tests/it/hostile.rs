@@ -178,6 +178,9 @@ impl Attack {
         for _ in 1..self.runs {
             ingest.run(&[]).await.expect(self.code);
         }
+        // a link that is refused on three days makes a run begin anew
+        let days = "update ocds.run set refused_days = 3 where refused_answer is not null";
+        ingest.execute(days).await;
         ingest.run(&[]).await.expect(0);
         let ids: Vec<String> = (0..6).map(|id| id.to_string()).collect();
         assert_eq!(ingest.column(IDS).await, ids, "{what}");
