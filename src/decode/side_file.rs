@@ -33,7 +33,7 @@ const OTHER: [&str; 40] = [
     "yml",
 ];
 
-/// What the name of a member tells about its content.
+/// The name of a member tells what its content probably is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameHint {
     Data,

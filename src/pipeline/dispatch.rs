@@ -107,12 +107,12 @@ pub(super) enum RunEnd {
     LastPage(u64),
 }
 
-/// What is known of a run that ends and may be stuck.
+/// Says whether a run that ends cannot get past a position.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stuck {
     /// True if the run is not resumed.
     pub(super) is_given_up: bool,
-    /// The publisher's answer to the first request.
+    /// The publisher's answer for the page that the run cannot get past.
     pub(super) refused: Option<String>,
 }
 

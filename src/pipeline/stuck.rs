@@ -184,7 +184,7 @@ impl Run<'_> {
     }
 }
 
-/// How a process of a run began.
+/// Says from where a process of a run began.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RunStart {
     pub(super) is_resumed: bool,
