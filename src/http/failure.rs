@@ -34,8 +34,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Makes a failure of a response whose status brings no page, and reads its `Retry-After`. A date there is compared with the server's own `Date`, because our
-    /// clock may be wrong.
+    /// Makes a failure of a response whose status brings no page, and reads its `Retry-After`. A
+    /// date there is compared with the server's own `Date`, because our clock may be wrong.
     pub(super) fn from_status(response: &Response) -> Self {
         let said_at = text_header(response, &DATE)
             .and_then(|date| httpdate::parse_http_date(date).ok())
@@ -71,12 +71,19 @@ impl Failure {
     }
 
     /// Makes a failure of a body that did not arrive as announced. It counts as a broken
-    /// connection.
+    /// connection. A body that is too slow says something about the network, and any other one
+    /// may be what the publisher always sends.
     pub(crate) fn from_interruption(interruption: Interruption) -> Self {
         let error = match interruption {
             Interruption::Connection(error) => {
-                Error::new(Kind::Interrupted, "read the body").with_source(error.without_url())
+                let kind = if error.is_timeout() {
+                    Kind::Environment
+                } else {
+                    Kind::Interrupted
+                };
+                Error::new(kind, "read the body").with_source(error.without_url())
             }
+            Interruption::Stalled(stall) => Error::environment(stall.to_string()),
             other => Error::new(Kind::Interrupted, other.to_string()),
         };
         Failure::Connection(error)

@@ -123,7 +123,9 @@ async fn a_link_stored_by_an_older_version_gets_no_secrets() {
     let expected =
         "the link to it asks for `{env.CLIENT}`, which only the server of tokens is sent";
     refused.expect_log(expected);
-    // This ends only one run.
+    // A link that is refused on three days makes a run begin anew.
+    let days = "update ocds.run set refused_days = 3 where refused_answer is not null";
+    ingest.execute(days).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 2);
     expect_data(&publisher, 0);
