@@ -5,6 +5,7 @@ use ocds_ingest::bulk::{Batching, Operation, Plan, Rows, Verb};
 use ocds_ingest::page::PageRecord;
 use ocds_ingest::release::Release;
 use ocds_ingest::sink::{FETCHED, FetchedReleases, Served};
+use ocds_ingest::source::Overwrite;
 
 use crate::job::Job;
 use crate::rows::{Row, SOURCE, Shared};
@@ -47,6 +48,8 @@ impl<'r> Releases<'r> {
             shared: Shared::new(page, now),
             served: Served {
                 chain: String::new(),
+                chain_number: 0,
+                overwrite: Overwrite::Always,
                 source: SOURCE.to_owned(),
                 run_id: 1,
                 page_number: 1,

@@ -63,6 +63,7 @@ impl Shared {
         [
             &SOURCE,
             &1_i64,
+            &0_i32,
             &self.page_number,
             &self.now,
             &self.fetched_at,

@@ -20,6 +20,7 @@ use ocds_ingest::bulk::Batching;
 use ocds_ingest::demo::Feed;
 use ocds_ingest::ledger::{self, Counts, Lease, RunSpec};
 use ocds_ingest::sink::{FetchedReleases, Sink};
+use ocds_ingest::source::Overwrite;
 use tokio_postgres::types::ToSql;
 
 use self::copies::run_two_copies;
@@ -155,7 +156,15 @@ async fn count_stored(server: &BenchServer) -> Result<usize> {
 /// Measures the sink. The number of tasks that commit pages from memory is the sink's number of
 /// workers.
 async fn measure_sink(server: &BenchServer, pages: &[Extracted]) -> Result<(Duration, Counts)> {
-    let sink = Arc::new(Sink::open(server.database.clone(), SOURCE, &server.config).await?);
+    let sink = Arc::new(
+        Sink::open(
+            server.database.clone(),
+            SOURCE,
+            &server.config,
+            Overwrite::Always,
+        )
+        .await?,
+    );
     let spec = RunSpec::incremental(SOURCE, "");
     let claim = ledger::claim(&server.database, &spec, &server.config.lease).await?;
     let pages = Arc::new(Mutex::new(VecDeque::from(pages.to_vec())));

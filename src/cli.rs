@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::source::Moment;
+use crate::source::{Moment, Overwrite};
 use crate::userinfo::hide_userinfo;
 
 /// Keeps a PostgreSQL database in step with publishers of Open Contracting Data Standard (OCDS)
@@ -207,9 +208,18 @@ pub struct Ingest {
     /// The largest share of rejected releases, 0 to 1, instead of `sink.max_bad_ratio`
     #[arg(long, value_name = "RATIO")]
     pub max_bad_ratio: Option<f64>,
+    /// Which of several contents of one release is kept, instead of the source's `overwrite`:
+    /// the one with the newest date, or always the one that is fetched now
+    #[arg(long, value_name = "WHICH", value_parser = overwrite_parser())]
+    pub overwrite: Option<Overwrite>,
     /// Report as JSON, one object on a line for each source
     #[arg(long)]
     pub json: bool,
+}
+
+fn overwrite_parser() -> impl clap::builder::TypedValueParser<Value = Overwrite> {
+    let words = PossibleValuesParser::new(Overwrite::ALL.map(Overwrite::as_str));
+    words.map(|word| Overwrite::parse(&word).expect("clap permits only these words"))
 }
 
 #[derive(Debug, Args)]

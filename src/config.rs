@@ -260,6 +260,8 @@ pub struct Sink {
     /// A complete walk of a whole feed ends with exit code 5 if it saw fewer releases than this
     /// share of those that the complete walk before it saw, 0 to 1. With 0, it never does.
     pub min_ratio: f64,
+    /// True if the contents that releases replace are kept in `ocds.release_history`.
+    pub history: bool,
     /// The share of rejected releases is checked once the run has this many releases. It is also
     /// checked when the run ends.
     pub max_bad_after: u64,
@@ -288,6 +290,7 @@ impl Default for Sink {
             workers: 2,
             max_bad_ratio: 0.15,
             min_ratio: 0.0,
+            history: false,
             max_bad_after: 1_000,
         }
     }

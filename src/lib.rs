@@ -32,8 +32,10 @@
 //! 4. The checkpoint is never ahead of the data: it is the page's row, inserted in the
 //!    transaction of the page's releases. There is no other state, and none on local disk.
 //! 5. After any faults and a resume, the tables equal those of a calm run.
-//! 6. The later page of a run wins, whatever the order of commits. A replay never overwrites
-//!    what was fetched later. Unchanged content rewrites no row.
+//! 6. Of several contents of one release, a feed of pages keeps the publisher's present answer,
+//!    which is the later page of a run, and files keep the one with the newest date, in whatever
+//!    order they are read and committed ([`source::Overwrite`]). Replays follow the same order,
+//!    and what is not stored for it is counted. Unchanged content rewrites no row.
 //! 7. Memory, connections, requests, retries, waits and bodies are limited, each by a key of
 //!    [`config`].
 //! 8. The exit code is 0 if and only if the end of what was requested was positively seen and

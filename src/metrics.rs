@@ -168,8 +168,8 @@ pub fn add_requests(source: &str, requests: u64, retries: u64, bytes: u64) {
     }
 }
 
-/// Adds the releases of a source by outcome. The outcome is inserted, updated, unchanged, folded
-/// or quarantined.
+/// Adds the releases of a source by outcome. The outcome is inserted, updated, unchanged, folded,
+/// quarantined or older.
 pub fn add_releases(source: &str, outcome: &'static str, n: u64) {
     counter!(RELEASES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
 }

@@ -3,6 +3,7 @@
 mod more_pages;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -128,31 +129,65 @@ impl fmt::Display for Mark {
 /// The name of a chain, which is a sequence of pages that lead from one to the next.
 ///
 /// A plain feed is one chain without a name. If a feed is fetched in time windows or along an
-/// axis, each window and each value is a chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Chain(Arc<str>);
+/// axis, each window and each value is a chain. A chain also has a number, which says where it
+/// is among the chains of its run. Chains with the same name are equal whatever their numbers
+/// are, because another run may have chains before them.
+#[derive(Clone, Debug, Default)]
+pub struct Chain {
+    name: Arc<str>,
+    number: i32,
+}
 
 impl Chain {
     /// The longest name, in bytes. The name is part of a key, and PostgreSQL accepts keys of at
     /// most 2,704 bytes in a B-tree.
     pub const MAX_BYTES: usize = 2_500;
 
-    /// Creates a chain name.
+    /// Creates the first chain of a run.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
+        Self {
+            name: name.into(),
+            number: 0,
+        }
+    }
+
+    /// Returns the same chain with its number among the chains of its run, counted from 0.
+    #[must_use]
+    pub fn with_number(self, number: i32) -> Self {
+        Self { number, ..self }
+    }
+
+    /// Returns the number of the chain among the chains of its run, counted from 0.
+    #[must_use]
+    pub fn number(&self) -> i32 {
+        self.number
     }
 
     /// Returns the chain's name. It is empty if the whole feed is one chain.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+}
+
+impl PartialEq for Chain {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Chain {}
+
+impl Hash for Chain {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 

@@ -8,6 +8,7 @@ select
     coalesce(sum(page.unchanged), 0)::bigint as unchanged,
     coalesce(sum(page.folded), 0)::bigint as folded,
     coalesce(sum(page.quarantined), 0)::bigint as quarantined,
+    coalesce(sum(page.older), 0)::bigint as older,
     coalesce(sum(page.passed_over), 0)::bigint as passed_over,
     coalesce(max(coalesce(page.items, page.releases)), 0) as fullest
 from ocds.run

@@ -3,15 +3,15 @@
 -- and its reply was lost.
 insert into ocds.page (
     run_id, chain, number, cursor, next_number, next_cursor, url, fetched_at, committed_at, package,
-    releases, inserted, updated, unchanged, folded, quarantined, passed_over, items, etag,
-    last_modified, rules
+    releases, inserted, updated, unchanged, folded, quarantined, older, passed_over, items,
+    etag, last_modified, rules
 )
 select $1, chain, $5, cursor, $6, next_cursor, url, $7, $8, package,
-    releases, 0, 0, inserted + updated + unchanged, folded, quarantined, passed_over, items,
+    releases, 0, 0, inserted + updated + unchanged, folded, quarantined, older, passed_over, items,
     $9, $10, rules
 from ocds.page
 where run_id = $2 and chain = $3 and number = $4
 returning
     releases::bigint, inserted::bigint, updated::bigint,
     unchanged::bigint, folded::bigint, quarantined::bigint,
-    passed_over::bigint
+    older::bigint, passed_over::bigint

@@ -2,6 +2,6 @@
 select
     releases::bigint, inserted::bigint, updated::bigint,
     unchanged::bigint, folded::bigint, quarantined::bigint,
-    passed_over::bigint
+    older::bigint, passed_over::bigint
 from ocds.page
 where run_id = $1 and chain = $2 and number = $3

@@ -293,10 +293,41 @@ impl Operation {
             " on conflict ({}) do update set {}{} returning {} = {} as inserted",
             join(self.plan.key.iter().map(|name| quote(name))),
             join(sent.chain(computed)),
-            build_overwrite_condition(overwrite),
+            self.build_overwrite_condition(overwrite),
             stored_column(insert_marker),
             self.shared_parameter(insert_marker)
         )
+    }
+
+    fn build_overwrite_condition(&self, overwrite: Overwrite) -> String {
+        let row = |alias: &str, names: &[&str]| {
+            let names = names.iter().map(|name| format!("{alias}.{}", quote(name)));
+            format!("({})", join(names))
+        };
+        // a comparison with null would be null, and the row would stay as it is
+        let place = |alias: &str, names: &[&str]| {
+            let is_time = |name| {
+                let column = self.plan.table.column(name);
+                column.is_some_and(|column| *column.r#type() == Type::TIMESTAMPTZ)
+            };
+            let values = names.iter().map(|name| match is_time(name) {
+                true => format!("coalesce({alias}.{}, '-infinity')", quote(name)),
+                false => format!("{alias}.{}", quote(name)),
+            });
+            format!("({})", join(values))
+        };
+        let (different, older) = match overwrite {
+            Overwrite::Always => return String::new(),
+            Overwrite::IfDifferent(different) => (different, &[][..]),
+            Overwrite::IfDifferentAndOlder(different, older) => (different, older),
+        };
+        let (stored, excluded) = (row("stored", different), row("excluded", different));
+        let is_different = format!(" where {stored} is distinct from {excluded}");
+        if older.is_empty() {
+            return is_different;
+        }
+        let (stored, excluded) = (place("stored", older), place("excluded", older));
+        format!("{is_different} and {stored} < {excluded}")
     }
 
     /// Builds the condition that finds stored rows by their keys and by `only_if`.
@@ -425,25 +456,6 @@ const TEMPORARY_TABLE: &str = "pg_temp.ocds_ingest_stage";
 
 pub(super) const DROP_TEMPORARY_TABLE: &str = "drop table pg_temp.ocds_ingest_stage";
 
-fn build_overwrite_condition(overwrite: Overwrite) -> String {
-    let row = |alias: &str, names: &[&str]| {
-        let names = names.iter().map(|name| format!("{alias}.{}", quote(name)));
-        format!("({})", join(names))
-    };
-    let (different, older) = match overwrite {
-        Overwrite::Always => return String::new(),
-        Overwrite::IfDifferent(different) => (different, &[][..]),
-        Overwrite::IfDifferentAndOlder(different, older) => (different, older),
-    };
-    let (stored, excluded) = (row("stored", different), row("excluded", different));
-    let is_different = format!(" where {stored} is distinct from {excluded}");
-    if older.is_empty() {
-        return is_different;
-    }
-    let (stored, excluded) = (row("stored", older), row("excluded", older));
-    format!("{is_different} and {stored} < {excluded}")
-}
-
 fn stored_column(name: &str) -> String {
     format!("stored.{}", quote(name))
 }
@@ -513,12 +525,12 @@ mod tests {
     fn an_older_row_does_not_overwrite_a_newer_one() {
         let verb = Verb::Upsert {
             set: &[],
-            overwrite: Overwrite::IfDifferentAndOlder(&["hash"], &["owner", "state"]),
+            overwrite: Overwrite::IfDifferentAndOlder(&["hash"], &["seen", "owner"]),
             insert_marker: "seen",
             returning: &[],
         };
         assert!(text(Plan { verb, ..UPSERT }, 1).contains(
-            r#"where (stored."hash") is distinct from (excluded."hash") and (stored."owner", stored."state") < (excluded."owner", excluded."state") returning"#
+            r#"where (stored."hash") is distinct from (excluded."hash") and (coalesce(stored."seen", '-infinity'), stored."owner") < (coalesce(excluded."seen", '-infinity'), excluded."owner") returning"#
         ));
     }
 

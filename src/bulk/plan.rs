@@ -73,7 +73,8 @@ pub enum Overwrite {
     IfDifferent(&'static [&'static str]),
     /// Overwrites a stored row if it differs from the sent row in one of the first columns, and
     /// if it is also older. It is older if the values of the second columns, compared in their
-    /// order, are less than those of the sent row.
+    /// order, are less than those of the sent row. A time that is null is less than all others;
+    /// the other columns must not be null.
     IfDifferentAndOlder(&'static [&'static str], &'static [&'static str]),
 }
 

@@ -43,7 +43,7 @@ pub(crate) type Reply = std::result::Result<Answer, tokio_postgres::Error>;
 pub(crate) struct Answer {
     pub(crate) rows: Vec<Row>,
     /// The number of rows that the statement wrote.
-    pub(super) affected: u64,
+    pub(crate) affected: u64,
 }
 
 /// A transaction that has a connection of its own.
@@ -384,8 +384,7 @@ impl<'a> Exchange<'a> {
                 read_answer(connection.query_raw(&statement, values).await?).await
             }),
             None => self.push(async move {
-                let rows = connection.query_typed(sql, &parameters).await?;
-                Ok(Answer { rows, affected: 0 })
+                read_answer(connection.query_typed_raw(sql, parameters).await?).await
             }),
         }
     }

@@ -30,7 +30,7 @@ use crate::extract::{self, Options};
 use crate::json;
 use crate::release::Release;
 use crate::sink::{FETCHED, FetchedReleases, Served, TABLE};
-use crate::source::Source;
+use crate::source::{Overwrite, Source};
 
 const SIZES: [usize; 6] = [1, 10, 50, 100, 500, 1_000];
 
@@ -165,6 +165,8 @@ async fn measure(database: &Database, config: &Config, count: usize) -> Result<M
             source: "bench".into(),
             run_id: 0,
             chain: String::new(),
+            chain_number: 0,
+            overwrite: Overwrite::Always,
             page_number: 0,
             now,
             fetched_at: now,

@@ -47,6 +47,7 @@ async fn ingest_and_show(
     let shown = async {
         let options = Ingest {
             max_bad_ratio: None,
+            overwrite: None,
             json: false,
         };
         // Each demonstration reads the whole feed. The second demonstration changes nothing in

@@ -40,9 +40,10 @@ pub(super) async fn run_job(
     job: &Job,
     stop: &CancellationToken,
 ) -> Result<u8> {
+    let job = job.clone().with_overwrite(options.overwrite);
     let progress = Arc::new(Progress::default());
     let display = ProgressDisplay::start(global, &source.name, Arc::clone(&progress));
-    let outcome = pipeline::run(database, source, config, job, stop, &progress).await;
+    let outcome = pipeline::run(database, source, config, &job, stop, &progress).await;
     display.stop().await;
     let Outcome { report, error } = outcome?;
     print_report(&report, options.json)?;
@@ -101,13 +102,14 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
         print_line(format_args!("  missing: {reason}"));
     }
     print_line(format_args!(
-        "  {} releases = {} inserted + {} updated + {} unchanged + {} folded + {} quarantined",
+        "  {} releases = {} inserted + {} updated + {} unchanged + {} folded + {} quarantined + {} older",
         format_number(counts.releases),
         format_number(counts.inserted),
         format_number(counts.updated),
         format_number(counts.unchanged),
         format_number(counts.folded),
-        format_number(counts.quarantined)
+        format_number(counts.quarantined),
+        format_number(counts.older)
     ));
     if counts.passed_over > 0 {
         print_line(format_args!(

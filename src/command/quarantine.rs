@@ -188,12 +188,13 @@ fn print_replayed(replayed: &ReplayReport, json: bool) -> Result<()> {
         print_json(replayed)?;
     } else {
         print_line(format_args!(
-            "{source}: {} rejects replayed, {} releases inserted, {} updated, {} unchanged, {} folded, {} refused again",
+            "{source}: {} rejects replayed, {} releases inserted, {} updated, {} unchanged, {} folded, {} older, {} refused again",
             format_number(i64::try_from(replayed.rejects).unwrap_or(i64::MAX)),
             format_number(counts.inserted),
             format_number(counts.updated),
             format_number(counts.unchanged),
             format_number(counts.folded),
+            format_number(counts.older),
             format_number(counts.quarantined)
         ));
     }

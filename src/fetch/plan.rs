@@ -30,6 +30,8 @@ pub struct Plan {
     halves: VecDeque<Scope>,
     first: Position,
     begun: BegunChains,
+    /// The number of chains that were taken from the blocks.
+    taken: i32,
 }
 
 /// Windows that are walked one after the other. Each is walked for the same values of the axes.
@@ -59,7 +61,11 @@ impl Block {
             if let Some(axes) = self.axes.get(self.next_axes) {
                 self.next_axes += 1;
                 let axes = Arc::clone(axes);
-                return Some(Scope { window, axes });
+                return Some(Scope {
+                    window,
+                    axes,
+                    number: 0,
+                });
             }
             self.next_axes = 0;
             self.windows.pop_front();
@@ -87,6 +93,7 @@ impl BegunChains {
             if let Some(Scope {
                 window: Some(window),
                 axes,
+                ..
             }) = Scope::parse(chain.as_str())
             {
                 begun.windows.entry(axes).or_default().push(window);
@@ -141,6 +148,7 @@ impl Plan {
             halves: VecDeque::new(),
             first,
             begun: BegunChains::default(),
+            taken: 0,
         }
     }
 
@@ -244,9 +252,10 @@ impl Plan {
 
     fn next_whole(&mut self) -> Option<Scope> {
         loop {
-            let next = self.blocks.front_mut()?.next();
-            if next.is_some() {
-                return next;
+            if let Some(next) = self.blocks.front_mut()?.next() {
+                let number = self.taken;
+                self.taken = number.saturating_add(1);
+                return Some(Scope { number, ..next });
             }
             self.blocks.pop_front();
         }

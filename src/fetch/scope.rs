@@ -27,6 +27,9 @@ pub struct Scope {
     pub window: Option<TimeRange>,
     /// The value of each axis in the chain's requests.
     pub axes: Arc<Axes>,
+    /// The number of the chain among the chains of its run, counted from 0. Halves of a window
+    /// have the number of the whole.
+    pub number: i32,
 }
 
 impl Scope {
@@ -34,14 +37,18 @@ impl Scope {
     /// as a URL query.
     #[must_use]
     pub fn chain(&self) -> Chain {
-        Chain::new(self.to_string())
+        Chain::new(self.to_string()).with_number(self.number)
     }
 
     /// Returns the part of the chain's name that is the same for all windows along these axes.
     #[must_use]
     pub fn name_of(axes: &Axes) -> String {
         let axes = Arc::new(axes.clone());
-        Self { window: None, axes }.to_string()
+        let scope = Self {
+            axes,
+            ..Self::default()
+        };
+        scope.to_string()
     }
 
     /// Parses what [`fmt::Display`] wrote. Returns `None` for any other text.
@@ -63,6 +70,7 @@ impl Scope {
         Some(Self {
             window,
             axes: Arc::new(axes.collect()),
+            number: 0,
         })
     }
 
@@ -71,6 +79,7 @@ impl Scope {
         let part = |from, to| Self {
             window: Some(TimeRange { from, to }),
             axes: Arc::clone(&self.axes),
+            number: self.number,
         };
         Some([part(from, middle), part(middle, to)])
     }
@@ -112,6 +121,7 @@ mod tests {
             let scope = Scope {
                 window: window.map(|(from, to)| TimeRange { from: second(from), to: second(to) }),
                 axes: Arc::new(axes),
+                number: 0,
             };
             prop_assert_eq!(Scope::parse(&scope.to_string()), Some(scope));
         }
@@ -125,6 +135,7 @@ mod tests {
                 to: "2024-02-01T00:00:00Z".parse().unwrap(),
             }),
             axes: Arc::new(Axes::from([("kind".into(), "a&b c".into())])),
+            number: 7,
         };
         assert_eq!(
             scope.to_string(),

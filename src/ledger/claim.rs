@@ -586,7 +586,7 @@ async fn prepare_resume(
             items,
         });
     }
-    let chains = retain_resumable(chains, &spec.ordered_chains);
+    let chains = retain_resumable(chains, &spec.ordered_chains, spec.must_keep_order);
     let names: Vec<&str> = chains.iter().map(|it| it.chain.as_str()).collect();
     let last: Vec<i64> = chains.iter().map(|it| signed(it.after)).collect();
     let sql = include_str!("../../sql/ledger/delete_pages_after_gap.sql");
@@ -603,11 +603,22 @@ async fn prepare_resume(
     })
 }
 
-/// Keeps the chains that need not be walked again from their first page. If the run must walk its
-/// chains in an order, these are the complete chains before the first chain that cannot be
-/// skipped. That chain is kept too if it is incomplete, because it continues in its middle.
-fn retain_resumable(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<ResumedChain> {
+/// Keeps the chains that need not be walked again from their first page. These are the chains that
+/// are complete and can be skipped, and the incomplete ones, which continue in their middle. If
+/// later chains override earlier ones, nothing is kept behind the first chain that is walked on or
+/// again.
+fn retain_resumable(
+    mut resumed: Vec<ResumedChain>,
+    order: &[(Chain, bool)],
+    must_keep_order: bool,
+) -> Vec<ResumedChain> {
     if order.is_empty() {
+        return resumed;
+    }
+    if !must_keep_order {
+        let skippable = order.iter().filter(|(_, can_skip)| *can_skip);
+        let skippable: HashSet<&Chain> = skippable.map(|(chain, _)| chain).collect();
+        resumed.retain(|it| it.next.is_some() || skippable.contains(&it.chain));
         return resumed;
     }
     let completeness = resumed

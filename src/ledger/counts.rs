@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::request::Requests;
 
-/// The numbers of releases by outcome. `releases` is the sum of the five outcomes. What is passed
+/// The numbers of releases by outcome. `releases` is the sum of the six outcomes. What is passed
 /// over was never a release, and is no part of the sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -23,24 +23,28 @@ pub struct Counts {
     /// The number of releases that were not written, because the same content is stored.
     pub unchanged: i64,
     /// The number of releases that were dropped because a later release of the same page has the
-    /// same key.
+    /// same key, or a newer one.
     pub folded: i64,
     /// The number of releases that were rejected and kept in `ocds.quarantine`.
     pub quarantined: i64,
+    /// The number of releases that were not stored, because newer content of the same key is
+    /// stored.
+    pub older: i64,
     /// The number of served things that were never releases, such as side files of an archive.
     pub passed_over: i64,
 }
 
 impl Counts {
-    /// Returns the five outcomes, each as a name and a number.
+    /// Returns the six outcomes, each as a name and a number.
     #[must_use]
-    pub fn outcomes(&self) -> [(&'static str, i64); 5] {
+    pub fn outcomes(&self) -> [(&'static str, i64); 6] {
         [
             ("inserted", self.inserted),
             ("updated", self.updated),
             ("unchanged", self.unchanged),
             ("folded", self.folded),
             ("quarantined", self.quarantined),
+            ("older", self.older),
         ]
     }
 
@@ -56,6 +60,7 @@ impl Counts {
             unchanged: added(self.unchanged, earlier.unchanged),
             folded: added(self.folded, earlier.folded),
             quarantined: added(self.quarantined, earlier.quarantined),
+            older: added(self.older, earlier.older),
             passed_over: added(self.passed_over, earlier.passed_over),
         };
         counts.releases = counts.outcomes().iter().map(|(_, count)| count).sum();
@@ -72,6 +77,7 @@ impl Counts {
             unchanged: count("unchanged")?,
             folded: count("folded")?,
             quarantined: count("quarantined")?,
+            older: count("older")?,
             passed_over: count("passed_over")?,
         })
     }
@@ -99,6 +105,7 @@ impl AddAssign for Counts {
         self.unchanged += other.unchanged;
         self.folded += other.folded;
         self.quarantined += other.quarantined;
+        self.older += other.older;
         self.passed_over += other.passed_over;
     }
 }

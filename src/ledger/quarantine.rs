@@ -14,6 +14,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::package::PackageId;
 use crate::release::Reason;
+use crate::source::Overwrite;
 
 /// The description of the table of rejects. The columns that identify a reject are fixed. The
 /// column `document` is not fixed, because a document that the server refused at first may be
@@ -36,6 +37,7 @@ const COLUMNS: &[Column] = &[
     Column::new("url", Type::TEXT),
     Column::new("run_id", Type::INT8),
     Column::new("chain", Type::TEXT),
+    Column::new("chain_number", Type::INT4),
     Column::new("page_number", Type::INT8),
     Column::new("seen", Type::INT4),
     Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
@@ -44,6 +46,7 @@ const COLUMNS: &[Column] = &[
     Column::new("resolution", Type::TEXT),
     Column::new("document", Type::BYTEA),
     Column::new("is_redacted", Type::BOOL),
+    Column::new("overwrite", Type::TEXT),
 ];
 
 /// Marks rejects as discarded, unless they are already resolved.
@@ -83,6 +86,13 @@ pub struct Entry {
     pub run_id: i64,
     /// The chain of the page on which the reject was last served. It is empty for a plain feed.
     pub chain: String,
+    /// The number of this chain among the chains of its run.
+    #[serde(skip)]
+    pub chain_number: i32,
+    /// Whether the run that last met the reject keeps the newest content of a release. Runs of
+    /// older versions of the program did not say so.
+    #[serde(skip)]
+    pub overwrite: Option<Overwrite>,
     /// The number of the page on which the reject was last served.
     pub page_number: i64,
     /// The position of the reject on its page, as a JSON Pointer.
@@ -261,6 +271,10 @@ fn read_entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
         package_id: row.try_get("package_id")?,
         run_id: row.try_get("run_id")?,
         chain: row.try_get("chain")?,
+        chain_number: row.try_get("chain_number")?,
+        overwrite: row
+            .try_get::<_, Option<&str>>("overwrite")?
+            .and_then(Overwrite::parse),
         page_number: row.try_get("page_number")?,
         pointer: row.try_get("pointer")?,
         url: row.try_get("url")?,

@@ -50,10 +50,12 @@ pub struct RunSpec {
     pub first_page: u64,
     /// Decides what happens to an unfinished run with the same spec.
     pub unfinished: Unfinished,
-    /// The chains that the run must walk in this order, because a later chain overrides an
-    /// earlier one. The flag is true if a resumed run may skip the chain once all its pages are
-    /// durable. The first chain that cannot be skipped and all chains after it are walked again.
+    /// The chains that the user named, in their order. The flag is true if a resumed run may skip
+    /// the chain once all its pages are durable. A chain that cannot be skipped is walked again.
     pub ordered_chains: Vec<(Chain, bool)>,
+    /// True if a later chain of `ordered_chains` overrides an earlier one. All chains after one
+    /// that is walked again are then walked again too.
+    pub must_keep_order: bool,
 }
 
 /// Decides what happens to an unfinished run with the same spec.
@@ -91,6 +93,7 @@ impl RunSpec {
             first_page: 1,
             unfinished: Unfinished::Resume,
             ordered_chains: Vec::new(),
+            must_keep_order: true,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::fetch::{self, Input, Scope};
 use crate::ledger::{self, RunKind, RunSpec, Unfinished};
 use crate::page::{Chain, Position};
-use crate::source::{Moment, Source};
+use crate::source::{Moment, Overwrite, Source};
 
 /// The part of a source that a run fetches.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Job {
     pub(super) dates: JobDates,
     /// The files to read instead of the source's own pages.
     pub(super) files: Vec<Input>,
+    /// Whether releases overwrite stored ones that are newer.
+    pub overwrite: Overwrite,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,6 +51,7 @@ impl Job {
             max_pages: None,
             dates: JobDates::default(),
             files: Vec::new(),
+            overwrite: source.overwrite(),
         }
     }
 
@@ -69,7 +72,18 @@ impl Job {
             ordered_chains: files.iter().map(describe_file_chain).collect(),
             ..RunSpec::incremental(&source.name, definition)
         };
-        Self { files, ..job }
+        let job = Self { files, ..job };
+        let overwrite = source.overwrite.unwrap_or(Overwrite::Newer);
+        job.with_overwrite(Some(overwrite))
+    }
+
+    /// Returns the same job, which treats the contents of one release otherwise.
+    #[must_use]
+    pub fn with_overwrite(mut self, overwrite: Option<Overwrite>) -> Self {
+        self.overwrite = overwrite.unwrap_or(self.overwrite);
+        // the newest content is stored in whatever order the files are read
+        self.spec.must_keep_order = self.overwrite == Overwrite::Always;
+        self
     }
 
     /// Limits the job to the time between two dates. They replace the watermark and the present
@@ -221,8 +235,8 @@ impl Job {
 /// Returns the chain of a file, and true if a resumed run may skip the file once it is stored.
 fn describe_file_chain(file: &Input) -> (Chain, bool) {
     let scope = Scope {
-        window: None,
         axes: Arc::new(file.axes()),
+        ..Scope::default()
     };
     (scope.chain(), file.is_lasting())
 }

@@ -129,7 +129,7 @@ pub async fn run(
             began,
             before: begun.before,
             before_process: first,
-            rules: reading_rules::digest(source, config).into(),
+            rules: reading_rules::digest(source, config, job.overwrite).into(),
         };
         let outcome = Box::pin(run.finish(begun.claim, begun.requests, stop)).await;
         let Some(error) = &outcome.error else {
@@ -193,7 +193,7 @@ async fn begin_run(
     let claim = ledger::claim(database, &job.spec, &config.lease).await?;
     // the sink opens after the claim, so that it sees everything that another holder refused
     // before
-    let open = || Sink::open(database.clone(), &source.name, config);
+    let open = || Sink::open(database.clone(), &source.name, config, job.overwrite);
     let sink = query(source, config, "open the sink", open).await?;
     let totals = || ledger::read_totals(database, claim.lease.run_id);
     let before = query(source, config, "read what the run has", totals).await?;
@@ -656,6 +656,7 @@ impl Run<'_> {
         } = requests;
         metrics::add_requests(&self.source.name, sent, retries, bytes);
         report::measure(&self.source.name, &dispatched.counts);
+        report::tell_older(&self.source.name, dispatched.counts.older);
         report::tell_unread_values(&self.source.name, &dispatched.values);
         report::tell_extra_commas(&self.source.name, dispatched.extra_commas);
         report::tell_passed_over(&self.source.name, &dispatched.passed_over);

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::fetch::PreviousRun;
 use crate::ledger::{self, Lease, Resume, RunKind, Unfinished};
 use crate::pipeline::Run;
-use crate::source::Source;
+use crate::source::{Overwrite, Source};
 
 impl Run<'_> {
     /// Returns the pages of the previous run, if this run begins anew and may use them.
@@ -39,10 +39,11 @@ impl Run<'_> {
 const READING: u32 = 2;
 
 /// Returns a digest of everything that decides which rows a source's pages become: how they are
-/// requested, decoded, cut, repaired and read, and the version of the program. It includes the
+/// requested, decoded, cut, repaired and read, which of several contents is kept, and the version of
+/// the program. It includes the
 /// whole declaration of the source, because an unnecessary request is better than rows that stay
 /// out of date.
-pub(super) fn digest(source: &Source, config: &Config) -> String {
+pub(super) fn digest(source: &Source, config: &Config, overwrite: Overwrite) -> String {
     let Fetch {
         max_body_bytes,
         max_decoded_bytes,
@@ -60,7 +61,7 @@ pub(super) fn digest(source: &Source, config: &Config) -> String {
     );
     let version = env!("CARGO_PKG_VERSION");
     let rules = format!(
-        "{version} {READING} {source:?} {:?} {limits:?}",
+        "{version} {READING} {source:?} {overwrite:?} {:?} {limits:?}",
         config.extract
     );
     blake3::hash(rules.as_bytes()).to_hex()[..32].to_owned()
@@ -74,7 +75,7 @@ mod tests {
         let mut source: Source = toml::from_str(table).unwrap();
         source.name = "zambia".into();
         source.validate().unwrap();
-        digest(&source, &Config::default())
+        digest(&source, &Config::default(), source.overwrite())
     }
 
     #[test]
@@ -96,11 +97,12 @@ mod tests {
         let mut config = Config::default();
         config.extract.max_depth = 7;
         let source: Source = toml::from_str(tables[0]).unwrap();
-        let deep = digest(&source, &config);
-        assert_ne!(deep, digest(&source, &Config::default()));
+        let always = Overwrite::Always;
+        let deep = digest(&source, &config, always);
+        assert_ne!(deep, digest(&source, &Config::default(), always));
         let mut config = Config::default();
         config.extract.max_values = 7;
-        let large = digest(&source, &config);
-        assert_ne!(large, digest(&source, &Config::default()));
+        let large = digest(&source, &config, always);
+        assert_ne!(large, digest(&source, &Config::default(), always));
     }
 }

@@ -87,7 +87,7 @@ async fn try_rejects(
         redactor: redactor.clone(),
         ..extract::Options::new(source, &config.extract)
     };
-    let sink = Sink::open(database.clone(), &source.name, config).await?;
+    let sink = Sink::open(database.clone(), &source.name, config, source.overwrite()).await?;
     let sink = sink.with_redactor(redactor);
     let mut server = holder.reach_server().await?;
     for losses in 0..=MAX_LOSSES {

@@ -139,6 +139,18 @@ pub(super) fn tell_unread_values(source: &str, values: &ValueCounts) {
     );
 }
 
+/// Says once in a run how many releases were not stored because newer contents are stored.
+pub(super) fn tell_older(source: &str, older: i64) {
+    if older > 0 {
+        info!(
+            source.name = %source,
+            older,
+            "{older} releases of {source} are older than what is stored of them, by their dates, \
+             and were not stored; `--overwrite always` stores what is served, whatever its date"
+        );
+    }
+}
+
 /// Says once in a run what was passed over, by reason.
 pub(super) fn tell_passed_over(source: &str, passed_over: &BTreeMap<&'static str, u64>) {
     for (reason, n) in passed_over {

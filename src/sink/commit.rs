@@ -3,32 +3,26 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use tokio_postgres::Row;
-use tokio_postgres::types::Type;
 use tracing::debug;
 
-use crate::bulk::{OnFailure, Report, Transaction, Writer, next_reply};
+use crate::bulk::{OnFailure, Report, Transaction, Writer};
 use crate::error::Result;
 use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::PageRecord;
 use crate::release::{Reject, Release};
 use crate::sink::Sink;
+use crate::sink::changed::SortedReleases;
 use crate::sink::fold::Folded;
+use crate::sink::history::Replaced;
 use crate::sink::package::PackageRows;
 use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
 use crate::sink::release::{FetchedReleases, Served, collect_keys, signed_count};
+use crate::source::Overwrite;
 
 /// The approximate number of bytes that the columns of a release need besides the release's text.
 const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
-
-/// The maximum number of stored hashes that are read at a time. The number is limited because a
-/// row of the reply takes some hundred bytes, and a page may have very many releases.
-const MAX_HASHES_PER_QUERY: usize = 10_000;
-
-/// The releases of a page in the order of their keys, in which they are written.
-type SortedReleases<'a> = Vec<&'a Release>;
 
 /// The rows of a page that were sent before the page's own row.
 struct WrittenRows<'a> {
@@ -36,6 +30,8 @@ struct WrittenRows<'a> {
     report: Report,
     /// The releases that the server refused.
     refused: Vec<Reject>,
+    /// The number of releases that were not stored, because newer contents are.
+    older: i64,
     /// The ids of the first rejects.
     reject_ids: Vec<i64>,
     /// The packages to which the rows refer.
@@ -58,13 +54,14 @@ impl<'a> PageCommit<'a> {
         let WrittenRows {
             report,
             refused,
+            older,
             reject_ids,
             packages,
         } = self.write_rows(&mut transaction).await?;
         // If the page has no rows, the deferred statement that checks the lease was not sent yet.
         transaction.send_deferred().await?;
         failpoint::reach("after-rows");
-        let mut counts = self.count_outcomes(&report, &refused);
+        let mut counts = self.count_outcomes(&report, &refused, older);
         if self
             .commit_with_page_row(&transaction, &counts, &refused, &packages)
             .await?
@@ -79,7 +76,7 @@ impl<'a> PageCommit<'a> {
     }
 
     /// Writes the new and changed releases, and then the rejects. The rejects are those that came
-    /// with the page, those that a later release of the page supersedes, and those that the
+    /// with the page, those that another release of the page supersedes, and those that the
     /// server has just refused.
     async fn write_rows(&self, transaction: &mut Transaction) -> Result<WrittenRows<'_>> {
         let Sink {
@@ -87,29 +84,75 @@ impl<'a> PageCommit<'a> {
             fetched_compiled,
             ..
         } = self.sink;
-        let (releases, compiled) = self.find_changed(transaction).await?;
-        let (mut report, mut refused) =
-            self.write_releases(transaction, fetched, &releases).await?;
-        if !compiled.is_empty() {
+        // If releases of the page may be stored already, the stored hashes are read first, so that
+        // unchanged releases are not sent.
+        let sends_only_changed = self.sink.should_read_hashes();
+        let sent = SortedReleases::new(&self.folded.releases);
+        let sent = match sends_only_changed {
+            true => {
+                sent.retain_changed(transaction, &self.served.source)
+                    .await?
+            }
+            // the upsert does not rewrite unchanged rows
+            false => sent,
+        };
+        let (mut report, mut refused) = self
+            .write_releases(transaction, fetched, &sent.releases)
+            .await?;
+        if !sent.compiled.is_empty() {
             let (more, also_refused) = self
-                .write_releases(transaction, fetched_compiled, &compiled)
+                .write_releases(transaction, fetched_compiled, &sent.compiled)
                 .await?;
             report += more;
             refused.extend(also_refused);
         }
+        let older = match sends_only_changed {
+            true => signed(report.unchanged),
+            false => {
+                self.count_older(transaction, &sent, &report, &refused)
+                    .await?
+            }
+        };
         let reject_ids = self.write_rejects(transaction, &refused).await?;
-        // an upsert that wrote and refused no row has met only unchanged releases, which keep their
+        // an upsert that wrote and refused no row has met only stored releases, which keep their
         // packages
         let has_written = report.inserted + report.updated > 0 || !refused.is_empty();
-        let sent = releases.into_iter().chain(compiled);
+        let sent = sent.releases.into_iter().chain(sent.compiled);
         let sent = sent.take(if has_written { usize::MAX } else { 0 });
         let rejects = self.rejects.iter().chain(&self.folded.superseded);
         Ok(WrittenRows {
             packages: PackageRows::collect(sent, rejects),
             report,
             refused,
+            older,
             reject_ids,
         })
+    }
+
+    /// Counts the sent releases that were not stored because newer contents are stored. It reads
+    /// the stored hashes if some of the releases changed nothing.
+    async fn count_older(
+        &self,
+        transaction: &Transaction,
+        sent: &SortedReleases<'a>,
+        report: &Report,
+        refused: &[Reject],
+    ) -> Result<i64> {
+        if self.sink.overwrite == Overwrite::Always || report.unchanged == 0 {
+            return Ok(0);
+        }
+        let refused = refused
+            .iter()
+            .map(|reject| (reject.url.as_deref(), &*reject.pointer));
+        let refused: HashSet<_> = refused.collect();
+        let sent = sent.releases.iter().chain(&sent.compiled).copied();
+        let taken =
+            sent.filter(|release| !refused.contains(&(release.url.as_deref(), &*release.pointer)));
+        let older = SortedReleases::new(taken);
+        let older = older
+            .retain_changed(transaction, &self.served.source)
+            .await?;
+        Ok(signed_count(older.len()))
     }
 
     /// Writes releases to their table. Returns a report, and a reject for each release that the
@@ -123,6 +166,16 @@ impl<'a> PageCommit<'a> {
         let FetchedReleases {
             operation, release, ..
         } = fetched;
+        let Served {
+            source,
+            run_id,
+            now,
+            ..
+        } = &self.served;
+        let replaced = match self.sink.settings.history {
+            true => Some(Replaced::keep(transaction, source, *run_id, *now, releases).await?),
+            false => None,
+        };
         let shared = fetched.shared(&self.served)?;
         let mut writer = Writer::in_transaction(transaction, self.sink.writer_limits());
         let table = writer.add_table(operation, shared, release, OnFailure::Isolate);
@@ -133,6 +186,11 @@ impl<'a> PageCommit<'a> {
         }
         writer.flush().await?;
         let written = writer.take_outcome(&table);
+        drop(writer);
+        if let Some(replaced) = replaced {
+            let updated = written.report.updated;
+            replaced.forget_others(transaction, updated).await?;
+        }
         let failures = written.failures.iter();
         let refused = failures.map(|failure| reject_refused(releases[failure.position], failure));
         Ok((written.report, refused.collect()))
@@ -167,95 +225,7 @@ impl<'a> PageCommit<'a> {
         debug!(source.name = %source, page, ?ids, "page {page} of {source} has {at_least}{count} rejects, see `quarantine show`");
     }
 
-    /// Finds the new and changed releases, and the new and changed compiled releases. If releases
-    /// of the page may be stored already, it reads the stored hashes, so that unchanged releases
-    /// are not sent. Otherwise it returns all releases, and the upsert does not rewrite unchanged
-    /// rows.
-    async fn find_changed(
-        &self,
-        transaction: &Transaction,
-    ) -> Result<(SortedReleases<'a>, SortedReleases<'a>)> {
-        let all = self.folded.releases.iter();
-        let (compiled, releases): (SortedReleases<'a>, SortedReleases<'a>) =
-            all.partition(|release| release.key.is_compiled());
-        if !self.sink.should_read_hashes() {
-            return Ok((releases, compiled));
-        }
-        // Most pages need only one chunk, which costs one round trip.
-        let mut changed = (SortedReleases::new(), SortedReleases::new());
-        let chunks = releases
-            .len()
-            .max(compiled.len())
-            .div_ceil(MAX_HASHES_PER_QUERY);
-        for nth in 0..chunks {
-            let chunk = |all: &SortedReleases<'a>| {
-                let rest = all.iter().skip(nth * MAX_HASHES_PER_QUERY);
-                rest.take(MAX_HASHES_PER_QUERY)
-                    .copied()
-                    .collect::<SortedReleases<'a>>()
-            };
-            let (releases, compiled) = (chunk(&releases), chunk(&compiled));
-            let (more, more_compiled) = self
-                .find_changed_chunk(transaction, releases, compiled)
-                .await?;
-            changed.0.extend(more);
-            changed.1.extend(more_compiled);
-        }
-        Ok(changed)
-    }
-
-    /// Returns the releases and the compiled releases whose hashes are not stored.
-    async fn find_changed_chunk(
-        &self,
-        transaction: &Transaction,
-        releases: SortedReleases<'a>,
-        compiled: SortedReleases<'a>,
-    ) -> Result<(SortedReleases<'a>, SortedReleases<'a>)> {
-        let (ocids, ids) = collect_keys(releases.iter().copied());
-        let (compiled_ocids, _) = collect_keys(compiled.iter().copied());
-        let mut exchange = transaction.new_exchange();
-        exchange.push_query(
-            include_str!("../../sql/sink/stored_release_hashes.sql"),
-            vec![(&ocids, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)],
-        );
-        if !compiled.is_empty() {
-            exchange.push_query(
-                include_str!("../../sql/sink/stored_compiled_hashes.sql"),
-                vec![(&compiled_ocids, Type::TEXT_ARRAY)],
-            );
-        }
-        let mut replies = exchange.await_replies().await?.into_iter();
-        let releases = self.retain_changed(releases, &next_reply(&mut replies)??.rows)?;
-        let compiled = match replies.next() {
-            Some(stored) => self.retain_changed(compiled, &stored?.rows)?,
-            None => compiled,
-        };
-        Ok((releases, compiled))
-    }
-
-    /// Keeps the releases that the source has not stored yet with the same content. Each row of
-    /// `stored` contains the position of a release, counted from 1, a source, and the hash that this
-    /// source has stored for the release's key.
-    fn retain_changed(
-        &self,
-        releases: SortedReleases<'a>,
-        stored: &[Row],
-    ) -> Result<SortedReleases<'a>> {
-        let mut is_stored = vec![false; releases.len()];
-        for row in stored {
-            let position: i64 = row.try_get(0)?;
-            let source: &str = row.try_get(1)?;
-            let hash: &[u8] = row.try_get(2)?;
-            let index = usize::try_from(position - 1).expect("ordinality counts from 1");
-            is_stored[index] |=
-                source == self.served.source && hash == releases[index].content_hash;
-        }
-        let changed = releases.into_iter().zip(is_stored);
-        let changed = changed.filter_map(|(release, is_stored)| (!is_stored).then_some(release));
-        Ok(changed.collect())
-    }
-
-    fn count_outcomes(&self, written: &Report, refused: &[Reject]) -> Counts {
+    fn count_outcomes(&self, written: &Report, refused: &[Reject], older: i64) -> Counts {
         let stored = signed_count(self.folded.releases.len());
         let refused = signed_count(refused.len());
         let is_passed_over = |reject: &&Reject| reject.reason.is_passed_over();
@@ -267,9 +237,10 @@ impl<'a> PageCommit<'a> {
             releases: stored + folded + rejects,
             inserted,
             updated,
-            unchanged: stored - refused - inserted - updated,
+            unchanged: stored - refused - inserted - updated - older,
             folded,
             quarantined: rejects + refused,
+            older,
             passed_over: signed_count(passed_over) + signed(self.page.unkept),
         }
     }
@@ -312,8 +283,17 @@ impl<'a> PageCommit<'a> {
         let stored = self.folded.releases.iter();
         let is_stored =
             |release: &&Release| !refused.contains(&(release.url.as_deref(), &*release.pointer));
+        let stored: Vec<&Release> = stored.filter(is_stored).collect();
         Some(ResolvedByPage {
-            keys: collect_keys(stored.filter(is_stored)),
+            // newer content may still be in the reject of another file
+            urls: (self.sink.overwrite == Overwrite::Newer)
+                .then(|| {
+                    stored
+                        .iter()
+                        .map(|it| it.url.as_deref().unwrap_or(&self.page.url))
+                })
+                .map(Iterator::collect),
+            keys: collect_keys(stored),
             documents: self.page.documents.iter().map(|url| &**url).collect(),
             is_end_of_file: self.page.position.is_end_of_file(self.page.next.as_ref()),
         })

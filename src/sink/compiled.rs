@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 
 use crate::bulk::{Column, Plan, Table};
-use crate::sink::release::{OVERWRITE_DIFFERENT, OVERWRITE_OLDER, with_served};
+use crate::sink::release::{OVERWRITE_DIFFERENT, OVERWRITE_EARLIER_PAGE, with_served};
 
 pub(super) const TABLE: Table = Table::new("ocds.compiled_release", COLUMNS, &["source", "ocid"]);
 
@@ -18,6 +18,7 @@ const COLUMNS: &[Column] = &[
     Column::new("package_id", Type::UUID),
     Column::new("repairs", Type::TEXT_ARRAY),
     Column::new("run_id", Type::INT8),
+    Column::new("chain_number", Type::INT4),
     Column::new("page_number", Type::INT8),
     Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
     Column::new("fetched_at", Type::TIMESTAMPTZ),
@@ -31,6 +32,7 @@ pub(super) const FETCHED: Plan = Plan {
         "source",
         "origin",
         "run_id",
+        "chain_number",
         "page_number",
         "first_seen_at",
         "fetched_at",
@@ -52,7 +54,7 @@ pub(super) const FETCHED: Plan = Plan {
 
 pub(super) const REPLAYED: Plan = Plan {
     shared: &["source", "origin", "first_seen_at"],
-    per_row: &with_served::<{ FETCHED.per_row.len() + 3 }>(FETCHED.per_row),
-    verb: OVERWRITE_OLDER,
+    per_row: &with_served::<{ FETCHED.per_row.len() + 4 }>(FETCHED.per_row),
+    verb: OVERWRITE_EARLIER_PAGE,
     ..FETCHED
 };

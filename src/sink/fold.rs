@@ -1,29 +1,36 @@
-//! Keeps one release for each key of a page, namely the release that was served last.
+//! Keeps one release for each key of a page: the release that was served last, or the newest.
 
 use std::mem::take;
 
 use crate::release::{Reason, Reject, Release};
+use crate::source::Overwrite;
 
 /// The releases of a page, one for each key, in the order of their keys. The order prevents
 /// deadlocks, because every transaction locks rows in this order.
 #[derive(Debug, Default)]
 pub(super) struct Folded {
     pub(super) releases: Vec<Release>,
-    /// The rejects for releases that a later release of the same page replaces with different
+    /// The rejects for releases that another release of the same page replaces with different
     /// content.
     pub(super) superseded: Vec<Reject>,
-    /// The number of releases that were removed because a later release of the same page has the
+    /// The number of releases that were removed because another release of the same page has the
     /// same key.
     pub(super) folded: usize,
 }
 
-/// Keeps the last release of each key. An earlier release with different content becomes a
-/// reject.
-pub(super) fn fold_duplicates(mut releases: Vec<Release>) -> Folded {
+/// Keeps one release of each key: the last one, or the last of those with the newest date. Another
+/// release with different content becomes a reject.
+pub(super) fn fold_duplicates(mut releases: Vec<Release>, overwrite: Overwrite) -> Folded {
     let served = releases.len();
-    // The sort is stable, so releases with the same key stay in the order in which they were
-    // served.
-    releases.sort_by(|a, b| a.key.cmp(&b.key));
+    // The sort is stable, so releases that compare as equal stay in the order in which they were
+    // served. A missing date is less than all others.
+    releases.sort_by(|a, b| {
+        let by_key = a.key.cmp(&b.key);
+        match overwrite {
+            Overwrite::Always => by_key,
+            Overwrite::Newer => by_key.then_with(|| a.columns.date.cmp(&b.columns.date)),
+        }
+    });
     releases.reverse();
     let mut superseded = Vec::new();
     // Duplicates are removed in place, because a page may have very many releases.
@@ -63,21 +70,31 @@ fn reject_superseded(release: &mut Release, by: &str) -> Reject {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use jiff::Timestamp;
 
     use super::*;
     use crate::release::{Columns, Key};
 
-    /// Builds releases from text. Each word of the text has the form `key:content`.
+    /// Builds releases from text. Each word of the text has the form `key:content` or
+    /// `key:content@second`.
     fn page(releases: &str) -> Vec<Release> {
         let release = |(index, text): (usize, &str)| {
             let (ocid, content) = text.split_once(':').unwrap();
+            let (content, date) = match content.split_once('@') {
+                Some((content, second)) => (content, Some(second.parse().unwrap())),
+                None => (content, None),
+            };
+            let date = date.map(|second| Timestamp::from_second(second).unwrap());
             Release {
                 url: None,
                 key: Key {
                     ocid: ocid.to_owned(),
                     release_id: "1".to_owned(),
                 },
-                columns: Box::new(Columns::default()),
+                columns: Box::new(Columns {
+                    date,
+                    ..Columns::default()
+                }),
                 content_hash: [content.as_bytes()[0]; 32],
                 pointer: format!("/releases/{index}"),
                 text: Bytes::copy_from_slice(content.as_bytes()),
@@ -90,7 +107,17 @@ mod tests {
     }
 
     fn check(releases: &str, stored: &[&str], superseded: &[&str], folded: usize) {
-        let result = fold_duplicates(page(releases));
+        check_by(Overwrite::Always, releases, stored, superseded, folded);
+    }
+
+    fn check_by(
+        overwrite: Overwrite,
+        releases: &str,
+        stored: &[&str],
+        superseded: &[&str],
+        folded: usize,
+    ) {
+        let result = fold_duplicates(page(releases), overwrite);
         let release = |r: &Release| format!("{}:{}", r.key.ocid, r.text.escape_ascii());
         let reject = |r: &Reject| r.document.escape_ascii().to_string();
         assert_eq!(
@@ -112,6 +139,16 @@ mod tests {
     #[test]
     fn the_last_of_a_key_is_stored_and_the_others_are_kept_as_superseded() {
         check("a:1 b:1 a:2 a:3", &["a:3", "b:1"], &["2", "1"], 2);
+    }
+
+    #[test]
+    fn the_newest_of_a_key_is_stored_wherever_it_is() {
+        let newer = Overwrite::Newer;
+        check_by(newer, "a:1@9 a:2@5 b:1", &["a:1", "b:1"], &["2"], 1);
+        check_by(newer, "a:1 a:2@5 a:3", &["a:2"], &["3", "1"], 2);
+        // of two with the same date, the last
+        check_by(newer, "a:1@5 a:2@5", &["a:2"], &["1"], 1);
+        check("a:1@9 a:2@5", &["a:2"], &["1"], 1);
     }
 
     #[test]

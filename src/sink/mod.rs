@@ -21,12 +21,14 @@
 //!
 //! ```no_run
 //! # async fn example(body: Vec<u8>) -> ocds_ingest::error::Result<()> {
-//! use ocds_ingest::{config, database::Database, extract, ledger, page::Page, pipeline, sink::Sink};
+//! use ocds_ingest::{config, database::Database, extract, ledger, page::Page, pipeline};
+//! use ocds_ingest::{sink::Sink, source};
 //!
 //! let config = config::Config::default();
 //! let database = Database::open(&config.database, 4).await?;
 //! database.migrate().await?;
-//! let sink = Sink::open(database.clone(), "my-source", &config).await?;
+//! let always = source::Overwrite::Always;
+//! let sink = Sink::open(database.clone(), "my-source", &config, always).await?;
 //! let page = Page::from_json("https://example.com/releases.json", body)?;
 //! let extracted = extract::extract(&page, &extract::Options::default());
 //! let record = page.into_record();
@@ -42,9 +44,11 @@
 //! # }
 //! ```
 
+mod changed;
 mod commit;
 mod compiled;
 mod fold;
+mod history;
 mod lease;
 mod package;
 mod page;
@@ -67,7 +71,7 @@ use self::package::{INSERT_PACKAGES, PackageRows};
 use self::page::INSERT_PAGE;
 pub use self::purge::{Purge, PurgedRows};
 use self::reject::{RejectWriter, ReplayResultWriter};
-use self::release::ReplayedReleases;
+use self::release::adapt;
 pub use self::release::{FETCHED, FetchedReleases, Served, TABLE};
 pub use self::replay::RetriedReject;
 use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
@@ -79,6 +83,7 @@ use crate::page::{Chain, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject, Release};
 use crate::retry::Retry;
+use crate::source::Overwrite;
 
 /// Writes the pages of one source.
 #[derive(Debug)]
@@ -87,10 +92,9 @@ pub struct Sink {
     source: String,
     settings: config::Sink,
     session: Session,
+    overwrite: Overwrite,
     fetched: FetchedReleases,
     fetched_compiled: FetchedReleases,
-    replayed: ReplayedReleases,
-    replayed_compiled: ReplayedReleases,
     rejects: RejectWriter,
     replay_results: ReplayResultWriter,
     /// True if the last committed page had releases that were already stored.
@@ -105,16 +109,23 @@ pub struct Sink {
 const MAX_BATCHES: usize = 16;
 
 impl Sink {
-    /// Opens a sink for the pages of a source.
+    /// Opens a sink for the pages of a source. `overwrite` says whether a release overwrites a
+    /// stored one with the same key that is newer.
     ///
     /// # Errors
     ///
     /// A batch of `sink.batch_size` rows needs more parameters than a statement can have, or the
     /// database query fails.
-    pub async fn open(database: Database, source: &str, config: &Config) -> Result<Self> {
+    pub async fn open(
+        database: Database,
+        source: &str,
+        config: &Config,
+        overwrite: Overwrite,
+    ) -> Result<Self> {
         let settings = config.sink.clone();
-        let fetched = FetchedReleases::new(batching(&settings))?;
-        let fetched_compiled = FetchedReleases::from_plan(&compiled::FETCHED, batching(&settings))?;
+        let fetched =
+            |plan| FetchedReleases::from_plan(&adapt(plan, overwrite), batching(&settings));
+        let (fetched, fetched_compiled) = (fetched(FETCHED)?, fetched(compiled::FETCHED)?);
         let session = Session::new(&config.database)
             .with_prepared(&[&fetched.operation, &fetched_compiled.operation])
             .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE, INSERT_PACKAGES]);
@@ -131,11 +142,10 @@ impl Sink {
             database,
             source: source.to_owned(),
             session,
+            overwrite,
             fetched,
             fetched_compiled,
             settings,
-            replayed: ReplayedReleases::new(&release::REPLAYED)?,
-            replayed_compiled: ReplayedReleases::new(&compiled::REPLAYED)?,
             rejects: RejectWriter::new()?,
             replay_results: ReplayResultWriter::new()?,
             last_page_met_stored: AtomicBool::new(true),
@@ -167,7 +177,7 @@ impl Sink {
         releases: Vec<Release>,
         rejects: Vec<Reject>,
     ) -> Result<Counts> {
-        let folded = fold_duplicates(releases);
+        let folded = fold_duplicates(releases, self.overwrite);
         let retry = self.new_retry("page", format!("commit page {}", page.position.number));
         // Each attempt creates a new commit, so that it has its own timestamp.
         let attempt = async || {
@@ -272,6 +282,8 @@ impl Sink {
             source: self.source.clone(),
             run_id: lease.run_id,
             chain: chain.to_string(),
+            chain_number: chain.number(),
+            overwrite: self.overwrite,
             page_number: signed(position.number),
             now: Timestamp::now(),
             fetched_at,
@@ -309,7 +321,7 @@ impl Sink {
     /// Records whether a page had releases that were stored before. A page without releases
     /// leaves the record as it is.
     fn remember_stored(&self, counts: &Counts) {
-        let met = counts.updated + counts.unchanged > 0;
+        let met = counts.updated + counts.unchanged + counts.older > 0;
         if met || counts.inserted > 0 {
             self.last_page_met_stored.store(met, Ordering::Relaxed);
         }

@@ -18,7 +18,7 @@ pub(super) struct PageRow<'a> {
     cursor: String,
     next_number: Option<i64>,
     next_cursor: Option<String>,
-    counts: [i32; 7],
+    counts: [i32; 8],
     items: i32,
     /// A digest of the rules by which the page was read. It is `None` if the page has no
     /// validators, because no later run compares the rules then.
@@ -34,6 +34,7 @@ impl<'a> PageRow<'a> {
             unchanged,
             folded,
             quarantined,
+            older,
             passed_over,
         } = *counts;
         let counts = [
@@ -43,6 +44,7 @@ impl<'a> PageRow<'a> {
             unchanged,
             folded,
             quarantined,
+            older,
             passed_over,
         ];
         Self {

@@ -1,7 +1,7 @@
 //! Deletes all data of a source, a chunk of rows at a time.
 //!
 //! A purge deletes the records about the data before the data: first the watermark, requests,
-//! pages and runs, then rejects, then releases and compiled releases. Packages are last, because
+//! pages and runs, then rejects, then replaced contents, releases and compiled releases. Packages are last, because
 //! an unchanged release that is fetched again refers to its old package. If a purge is killed, some
 //! releases may remain without a page, and the next run fetches them again. The other order
 //! could leave pages without their releases, which no run would fetch again.
@@ -33,6 +33,7 @@ const FETCH_NEXT_KEYS: &str = include_str!("../../sql/purge/fetch_next_keys.sql"
 const FIND_PACKAGES: &str = include_str!("../../sql/purge/find_packages.sql");
 const FIND_COMPILED: &str = include_str!("../../sql/purge/find_compiled_releases.sql");
 const FIND_RELEASES: &str = include_str!("../../sql/purge/find_releases.sql");
+const FIND_HISTORY: &str = include_str!("../../sql/purge/find_history.sql");
 const FIND_REJECTS: &str = include_str!("../../sql/purge/find_rejects.sql");
 const FIND_RUNS: &str = include_str!("../../sql/purge/find_runs.sql");
 const FIND_PAGES: &str = include_str!("../../sql/purge/find_pages.sql");
@@ -103,6 +104,24 @@ const COMPILED_RELEASES: Plan = Plan {
     key: &["ocid"],
     ..RUNS
 };
+
+const HISTORY: Plan = Plan {
+    table: Table::new(
+        "ocds.release_history",
+        HISTORY_COLUMNS,
+        &["source", "ocid", "release_id", "replaced_at"],
+    ),
+    per_row: &["ocid", "release_id", "replaced_at"],
+    key: &["ocid", "release_id", "replaced_at"],
+    ..RUNS
+};
+
+const HISTORY_COLUMNS: &[Column] = &[
+    Column::fixed("source", Type::TEXT),
+    Column::fixed("ocid", Type::TEXT),
+    Column::fixed("release_id", Type::TEXT),
+    Column::fixed("replaced_at", Type::TIMESTAMPTZ),
+];
 
 const PACKAGES: Plan = Plan {
     table: Table::new("ocds.package", PACKAGE_COLUMNS, &["source", "id"]),
@@ -177,6 +196,7 @@ impl Purge {
             (&PACKAGES, FIND_PACKAGES, count_nothing),
             (&COMPILED_RELEASES, FIND_COMPILED, count_releases),
             (&RELEASES, FIND_RELEASES, count_releases),
+            (&HISTORY, FIND_HISTORY, count_nothing),
             (&REJECTS, FIND_REJECTS, count_rejects),
             (&RUNS, FIND_RUNS, count_runs),
             (&PAGES, FIND_PAGES, count_nothing),

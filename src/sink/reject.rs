@@ -25,7 +25,7 @@ use crate::package::PackageId;
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject, Release};
 use crate::sink::release::{Keys, Served};
-use crate::source::Version;
+use crate::source::{self, Version};
 use crate::sqlstate::Blame;
 
 /// The maximum number of reject ids that a log line lists. A longer list would not help a reader.
@@ -39,7 +39,9 @@ const UPSERT: Plan = Plan {
         "source",
         "run_id",
         "chain",
+        "chain_number",
         "page_number",
+        "overwrite",
         "seen",
         "first_seen_at",
         "last_seen_at",
@@ -211,6 +213,11 @@ impl RejectWriter {
                 .column("source", |served: &Served| &served.source)
                 .column("run_id", |served| &served.run_id)
                 .column("chain", |served| &served.chain)
+                .column("chain_number", |served| &served.chain_number)
+                .column("overwrite", |served| match served.overwrite {
+                    source::Overwrite::Newer => &"newer",
+                    source::Overwrite::Always => &"always",
+                })
                 .column("page_number", |served| &served.page_number)
                 .column("seen", |_| &1_i32)
                 .column("first_seen_at", |served| &served.now)
@@ -401,6 +408,8 @@ impl ReplayResultWriter {
 pub(super) struct ResolvedByPage<'p> {
     /// The keys of the page's stored releases. Rejects with one of these keys are resolved.
     pub(super) keys: Keys<'p>,
+    /// The URL of each of these releases, if only rejects of the same URL are resolved.
+    pub(super) urls: Option<Vec<&'p str>>,
     /// The URLs of the page and of the documents that it names. Rejects of documents with one of
     /// these URLs are resolved.
     pub(super) documents: Vec<&'p str>,
@@ -436,6 +445,7 @@ pub(super) fn resolve_rejects<'f>(
     served: &'f Served,
     ResolvedByPage {
         keys: (ocids, ids),
+        urls,
         documents,
         is_end_of_file,
     }: &'f ResolvedByPage<'f>,
@@ -447,6 +457,7 @@ pub(super) fn resolve_rejects<'f>(
             (ocids, Type::TEXT_ARRAY),
             (ids, Type::TEXT_ARRAY),
             (&served.now, Type::TIMESTAMPTZ),
+            (urls, Type::TEXT_ARRAY),
         ],
     );
     resolve_unreadable(exchange, served, is_end_of_file);

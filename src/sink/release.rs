@@ -13,12 +13,13 @@ use crate::bulk::{
 };
 use crate::error::Result;
 use crate::release::{self, Release, Value};
+use crate::source;
 
 /// The table of releases.
 pub const TABLE: Table = Table::new("ocds.release", COLUMNS, &["source", "ocid", "release_id"]);
 
 /// The number of columns that say where and when a release was served.
-const SERVED_COLUMNS: usize = 5;
+const SERVED_COLUMNS: usize = 6;
 
 const COLUMNS: &[Column] = &{
     let mut columns =
@@ -36,9 +37,10 @@ const fn column(index: usize) -> Column {
     match index {
         0 => Column::new("source", Type::TEXT),
         1 => Column::new("run_id", Type::INT8),
-        2 => Column::new("page_number", Type::INT8),
-        3 => Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
-        4 => Column::new("fetched_at", Type::TIMESTAMPTZ),
+        2 => Column::new("chain_number", Type::INT4),
+        3 => Column::new("page_number", Type::INT8),
+        4 => Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
+        5 => Column::new("fetched_at", Type::TIMESTAMPTZ),
         _ => {
             let release::Column { name, value } = release::COLUMNS[index - SERVED_COLUMNS];
             Column::new(name, value.r#type())
@@ -64,6 +66,7 @@ pub const FETCHED: Plan = Plan {
     shared: &[
         "source",
         "run_id",
+        "chain_number",
         "page_number",
         "first_seen_at",
         "fetched_at",
@@ -76,8 +79,8 @@ pub const FETCHED: Plan = Plan {
 /// The upsert of replayed releases. Each was served by a page of its own.
 pub(super) const REPLAYED: Plan = Plan {
     shared: &["source", "first_seen_at"],
-    per_row: &with_served::<{ FETCHED.per_row.len() + 3 }>(FETCHED.per_row),
-    verb: OVERWRITE_OLDER,
+    per_row: &with_served::<{ FETCHED.per_row.len() + 4 }>(FETCHED.per_row),
+    verb: OVERWRITE_EARLIER_PAGE,
     ..FETCHED
 };
 
@@ -89,21 +92,57 @@ pub(super) const OVERWRITE_DIFFERENT: Verb = Verb::Upsert {
     returning: &[],
 };
 
-/// Overwrites a row if its content differs and it was not fetched later.
-pub(super) const OVERWRITE_OLDER: Verb = Verb::Upsert {
+/// Overwrites a row if its content differs and was served before.
+pub(super) const OVERWRITE_EARLIER_PAGE: Verb = Verb::Upsert {
     set: &[],
-    overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
+    overwrite: Overwrite::IfDifferentAndOlder(
+        &["content_hash"],
+        &["run_id", "chain_number", "page_number"],
+    ),
     insert_marker: "first_seen_at",
     returning: &[],
 };
+
+/// Overwrites a row if its content differs and is older, or is as old and was served before.
+///
+/// The run comes before the place in it: a file that somebody loads later, or that a publisher
+/// has corrected without a new date, replaces an earlier one wherever it stands. The hash is last,
+/// so that the result does not depend on which of two pages is committed first.
+const OVERWRITE_OLDER: Verb = Verb::Upsert {
+    set: &[],
+    overwrite: Overwrite::IfDifferentAndOlder(
+        &["content_hash"],
+        &[
+            "date",
+            "run_id",
+            "chain_number",
+            "page_number",
+            "content_hash",
+        ],
+    ),
+    insert_marker: "first_seen_at",
+    returning: &[],
+};
+
+/// Returns the plan for releases of a source that keeps the newest, or the same plan.
+pub(super) const fn adapt(plan: Plan, overwrite: source::Overwrite) -> Plan {
+    match overwrite {
+        source::Overwrite::Always => plan,
+        source::Overwrite::Newer => Plan {
+            verb: OVERWRITE_OLDER,
+            ..plan
+        },
+    }
+}
 
 /// Adds the columns that say where a replayed release was served.
 pub(super) const fn with_served<const N: usize>(fetched: &[&'static str]) -> [&'static str; N] {
     let mut names = ["run_id"; N];
     let (own, served) = names.split_at_mut(fetched.len());
     own.copy_from_slice(fetched);
-    served[1] = "page_number";
-    served[2] = "fetched_at";
+    served[1] = "chain_number";
+    served[2] = "page_number";
+    served[3] = "fetched_at";
     names
 }
 
@@ -116,8 +155,12 @@ pub struct Served {
     pub run_id: i64,
     /// The chain that the page belongs to.
     pub chain: String,
+    /// The number of the chain among the chains of the run.
+    pub chain_number: i32,
     /// The number of the page.
     pub page_number: i64,
+    /// Whether the newest content of a release is kept, or the present one.
+    pub overwrite: source::Overwrite,
     /// The time of the commit. A row whose `first_seen_at` equals it was inserted, not updated.
     pub now: Timestamp,
     /// The time at which the page was fetched.
@@ -149,6 +192,7 @@ impl FetchedReleases {
         let served = bind_origin(operation.bind_shared(), plan)
             .column("source", |served: &Served| &served.source)
             .column("run_id", |served| &served.run_id)
+            .column("chain_number", |served| &served.chain_number)
             .column("page_number", |served| &served.page_number)
             .column("first_seen_at", |served| &served.now)
             .column("fetched_at", |served| &served.fetched_at);
@@ -173,6 +217,7 @@ impl FetchedReleases {
 pub(super) struct RecoveredRelease {
     pub(super) release: Release,
     pub(super) run_id: i64,
+    pub(super) chain_number: i32,
     pub(super) page_number: i64,
     pub(super) fetched_at: Timestamp,
 }
@@ -196,6 +241,7 @@ impl ReplayedReleases {
             &row.release
         })
         .column("run_id", |row| &row.run_id)
+        .column("chain_number", |row| &row.chain_number)
         .column("page_number", |row| &row.page_number)
         .column("fetched_at", |row| &row.fetched_at);
         Ok(Self {

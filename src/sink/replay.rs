@@ -2,16 +2,19 @@
 
 use jiff::Timestamp;
 
-use crate::bulk::{OnFailure, Report, Rows, TableOutcome, Transaction};
+use crate::bulk::{Failure, OnFailure, Report, Rows, Transaction};
 use crate::error::Result;
 use crate::ledger::quarantine::Entry;
 use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
-use crate::sink::Sink;
+use crate::sink::changed::SortedReleases;
 use crate::sink::fold::fold_duplicates;
+use crate::sink::history::Replaced;
 use crate::sink::package::PackageRows;
 use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
-use crate::sink::release::{RecoveredRelease, Served, signed_count};
+use crate::sink::release::{self, RecoveredRelease, ReplayedReleases, Served, adapt, signed_count};
+use crate::sink::{Sink, compiled};
+use crate::source::Overwrite;
 
 /// A reject that was tried again, and the releases and rejects that were read from it.
 #[derive(Debug)]
@@ -27,7 +30,8 @@ pub struct RetriedReject {
 impl Sink {
     /// Stores the releases that were read from rejects, and updates the rejects, in one
     /// transaction. A reject is marked as replayed, or it gets the reason for which it is refused
-    /// now. A stored release that was fetched later than the reject is not overwritten.
+    /// now. A stored release that was fetched later than the reject is not overwritten, or one that is
+    /// newer if the run that met the reject keeps the newest.
     ///
     /// If a rejected page or document contains parts that cannot be stored, each such part
     /// becomes a reject of its own.
@@ -45,17 +49,23 @@ impl Sink {
                 releases,
                 rejects,
             } = tried;
-            let result = fold_duplicates(releases);
+            let overwrite = entry.overwrite.unwrap_or(self.overwrite);
+            let result = fold_duplicates(releases, overwrite);
             folded += signed_count(result.folded);
             let rejects = [rejects, result.superseded].concat();
             recovered.extend(result.releases.into_iter().map(|release| {
                 let row = RecoveredRelease {
                     release,
                     run_id: entry.run_id,
+                    chain_number: entry.chain_number,
                     page_number: entry.page_number,
                     fetched_at: entry.last_seen_at,
                 };
-                (row, index)
+                ReplayedRelease {
+                    row,
+                    overwrite,
+                    index,
+                }
             }));
             entries.push((entry, rejects));
         }
@@ -73,27 +83,35 @@ impl Sink {
     }
 }
 
-/// Releases with different keys, in the order of their keys. The number of each release is the
-/// index of the reject from which it was read.
-type Wave = Vec<(RecoveredRelease, usize)>;
+/// A release that was read from a reject.
+struct ReplayedRelease {
+    row: RecoveredRelease,
+    /// How the run that met the reject treats the contents of one release.
+    overwrite: Overwrite,
+    /// The index of the reject.
+    index: usize,
+}
+
+/// Releases with different keys, in the order of their keys.
+type Wave = Vec<ReplayedRelease>;
 
 /// Puts releases with the same key into different waves. So if several rejects have the same key,
 /// the release that was served later is written later, and each release is counted.
-fn split_into_waves(mut recovered: Vec<(RecoveredRelease, usize)>) -> Vec<Wave> {
+fn split_into_waves(mut recovered: Vec<ReplayedRelease>) -> Vec<Wave> {
     // The sort is stable, so releases with the same key stay in the order in which they were
     // served.
-    recovered.sort_by(|a, b| a.0.release.key.cmp(&b.0.release.key));
+    recovered.sort_by(|a, b| a.row.release.key.cmp(&b.row.release.key));
     let mut waves: Vec<Wave> = Vec::new();
     let mut nth = 0;
     let mut before = None;
-    for row in recovered {
-        let key = Some(row.0.release.key.clone());
+    for release in recovered {
+        let key = Some(release.row.release.key.clone());
         nth = if key == before { nth + 1 } else { 0 };
         before = key;
         if nth == waves.len() {
             waves.push(Wave::new());
         }
-        waves[nth].push(row);
+        waves[nth].push(release);
     }
     waves
 }
@@ -102,12 +120,19 @@ fn split_into_waves(mut recovered: Vec<(RecoveredRelease, usize)>) -> Vec<Wave> 
 struct Replay<'a> {
     sink: &'a Sink,
     lease: &'a Lease,
-    /// The releases, each with the index of the reject from which it was read.
     waves: Vec<Wave>,
     /// The replayed rejects. Each has the list of its parts that were rejected again before
     /// anything was written.
     tried: Vec<(Entry, Vec<Reject>)>,
     folded: i64,
+}
+
+/// What a replay has written so far.
+#[derive(Default)]
+struct Written {
+    report: Report,
+    /// The number of releases that were not stored, because newer contents are.
+    older: i64,
 }
 
 impl Replay<'_> {
@@ -118,23 +143,26 @@ impl Replay<'_> {
             .iter()
             .map(|(_, rejects)| rejects.clone())
             .collect();
-        let mut report = Report::default();
+        let mut written = Written::default();
         for wave in &self.waves {
-            let (compiled, releases): (Vec<_>, Vec<_>) = wave
-                .iter()
-                .partition(|(row, _)| row.release.key.is_compiled());
-            for rows in [releases, compiled] {
-                let written = self.write(&mut transaction, &rows).await?;
-                for failure in &written.failures {
-                    let (row, index) = rows[failure.position];
-                    rejects[*index].push(reject_refused(&row.release, failure));
+            for is_compiled in [false, true] {
+                for overwrite in Overwrite::ALL {
+                    let is_alike = |it: &&ReplayedRelease| {
+                        it.overwrite == overwrite && it.row.release.key.is_compiled() == is_compiled
+                    };
+                    let alike: Vec<_> = wave.iter().filter(is_alike).collect();
+                    let failures = self.write(&mut transaction, &alike, &mut written).await?;
+                    for failure in &failures {
+                        let ReplayedRelease { row, index, .. } = alike[failure.position];
+                        rejects[*index].push(reject_refused(&row.release, failure));
+                    }
                 }
-                report += written.report;
             }
         }
+        let Written { report, older } = written;
         let now = Timestamp::now();
         self.update_rejects(&mut transaction, now, &rejects).await?;
-        let releases = self.waves.iter().flatten().map(|(row, _)| &row.release);
+        let releases = self.waves.iter().flatten().map(|it| &it.row.release);
         let packages = PackageRows::collect(releases, rejects.iter().flatten());
         packages.write(&transaction, &self.sink.source, now).await?;
         transaction.commit().await?;
@@ -148,38 +176,60 @@ impl Replay<'_> {
             releases: stored + self.folded + quarantined,
             inserted: signed(report.inserted),
             updated: signed(report.updated),
-            unchanged: signed(report.unchanged),
+            unchanged: signed(report.unchanged) - older,
             folded: self.folded,
             quarantined,
+            older,
             passed_over: signed_count(passed_over),
         })
     }
 
-    /// Writes rows to their table. All of them must be compiled releases, or none of them.
+    /// Writes releases to their table and returns those that the server refused. All of them are
+    /// compiled, or none is, and all were met by runs that treat the contents of one release
+    /// alike.
     async fn write(
         &self,
         transaction: &mut Transaction,
-        rows: &[&(RecoveredRelease, usize)],
-    ) -> Result<TableOutcome> {
+        alike: &[&ReplayedRelease],
+        written: &mut Written,
+    ) -> Result<Vec<Failure>> {
+        let Some(first) = alike.first() else {
+            return Ok(Vec::new());
+        };
         let Sink {
-            replayed,
-            replayed_compiled,
-            source,
-            ..
+            source, settings, ..
         } = self.sink;
-        let Some((first, _)) = rows.first() else {
-            return Ok(TableOutcome::default());
+        let plan = match first.row.release.key.is_compiled() {
+            true => compiled::REPLAYED,
+            false => release::REPLAYED,
         };
-        let replayed = match first.release.key.is_compiled() {
-            true => replayed_compiled,
-            false => replayed,
+        let replayed = ReplayedReleases::new(&adapt(plan, first.overwrite))?;
+        let now = Timestamp::now();
+        let releases: Vec<&Release> = alike.iter().map(|it| &it.row.release).collect();
+        let run_id = self.lease.run_id;
+        let replaced = match settings.history {
+            true => Some(Replaced::keep(transaction, source, run_id, now, &releases).await?),
+            false => None,
         };
-        let shared = replayed.shared(source, Timestamp::now())?;
-        let rows = Rows::encode(&replayed.recovered, rows.iter().map(|(row, _)| row))?;
+        let shared = replayed.shared(source, now)?;
+        let rows = Rows::encode(&replayed.recovered, alike.iter().map(|it| &it.row))?;
         let isolate = OnFailure::Isolate;
-        transaction
+        let outcome = transaction
             .apply(&replayed.operation, &shared, &rows, isolate)
-            .await
+            .await?;
+        if let Some(replaced) = replaced {
+            let updated = outcome.report.updated;
+            replaced.forget_others(transaction, updated).await?;
+        }
+        if outcome.report.unchanged > 0 {
+            let refused: Vec<usize> = outcome.failures.iter().map(|it| it.position).collect();
+            let taken = releases.iter().enumerate();
+            let taken = taken.filter(|(position, _)| !refused.contains(position));
+            let older = SortedReleases::new(taken.map(|(_, release)| *release));
+            written.older += signed_count(older.retain_changed(transaction, source).await?.len());
+        }
+        written.report += outcome.report;
+        Ok(outcome.failures)
     }
 
     /// Marks each reject as replayed, or with the new reason.
@@ -227,6 +277,8 @@ impl Replay<'_> {
             source: self.sink.source.clone(),
             run_id: page.run_id,
             chain: page.chain.clone(),
+            chain_number: page.chain_number,
+            overwrite: page.overwrite.unwrap_or(self.sink.overwrite),
             page_number: page.page_number,
             now,
             fetched_at: page.last_seen_at,

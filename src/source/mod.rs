@@ -9,6 +9,7 @@ mod decode;
 mod detail;
 mod http;
 mod items;
+mod overwrite;
 mod page;
 mod pick;
 mod repair;
@@ -32,6 +33,7 @@ pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
 pub use self::http::{Condition, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, OcidPattern, Version};
+pub use self::overwrite::Overwrite;
 pub use self::page::{LinkPlace, LinkStop, Pagination, Size, Stop};
 pub use self::pick::{Filter, Pick, PickMethod, Picked, WildcardPointer};
 pub use self::repair::Repair;
@@ -90,6 +92,9 @@ pub struct Source {
     /// The place of the items on a page, and their kind.
     #[serde(default)]
     pub items: Items,
+    /// Whether fetched releases overwrite stored ones, if it is declared. [`Source::overwrite`]
+    /// returns what is used.
+    pub overwrite: Option<Overwrite>,
     /// The IANA time zone of dates without an offset.
     #[serde(default = "utc", deserialize_with = "time_zone")]
     pub zone: TimeZone,
@@ -125,6 +130,7 @@ impl Source {
             axis: BTreeMap::new(),
             detail: None,
             items: Items::default(),
+            overwrite: None,
             zone: utc(),
             auth: None,
             decode: Decode::default(),

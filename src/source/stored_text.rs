@@ -63,6 +63,7 @@ pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
         ("axis", write_axes(source)),
         ("detail", source.detail.as_ref().map(write_detail)),
         ("items", Some(write_all_of_items(&source.items))),
+        ("overwrite", text(source.overwrite().as_str())),
         ("decode", write_decode(&source.decode)),
         ("zone", write_zone(&source.zone)),
         ("auth", source.auth.as_ref().map(write_auth)),

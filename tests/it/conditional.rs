@@ -5,6 +5,7 @@ use ocds_ingest::error::Kind;
 use ocds_ingest::ledger::{self, RunSpec};
 use ocds_ingest::page::{Position, RememberedPage, UnchangedPage, Validators};
 use ocds_ingest::sink::Sink;
+use ocds_ingest::source::Overwrite;
 
 use crate::dice::Dice;
 use crate::harness::{Counts, Ingest, LINK, NUMBER, ProgramOutput, SOURCE, open_database};
@@ -637,7 +638,9 @@ async fn an_unchanged_page_is_stored_once_and_only_with_the_lease() {
         },
         remembered: first.into(),
     };
-    let sink = Sink::open(database.clone(), SOURCE, &config).await.unwrap();
+    let sink = Sink::open(database.clone(), SOURCE, &config, Overwrite::Always)
+        .await
+        .unwrap();
     let mut stale = claim.lease;
     stale.epoch += 1;
     let refused = sink.commit_unchanged(&stale, &page).await.unwrap_err();

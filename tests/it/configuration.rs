@@ -288,6 +288,7 @@ query = { key = "{env.TENDERS_KEY}" }
 method = "POST"
 body = { json = { page = "{page}", since = "{from}", buyers = ["{axis.buyer}"] } }
 items = { pointer = ["/data/*", ""], kind = "release_package", version = "1.0", compiled = true, ocid_from_id = '^(.+)-' }
+overwrite = "newer"
 zone = "Europe/London"
 auth = { mode = "token", url = "https://login.example/", headers = { X-App = "hidden" }, body = "k=hidden", pointer = "/token", scheme = "Bearer", refresh = "13m" }
 decode = { repair = ["nul", "exponent"], charset = "iso-8859-1", container = "lines", members = { matching = "json$", except = "^old/" } }
@@ -409,6 +410,7 @@ items.kind                  release_package
 items.ocid_from_id          ^(.+)-
 items.pointer               /data/*, ""
 items.version               1.0
+overwrite                   newer
 decode.charset              windows-1252
 decode.container            lines
 decode.members.except       ^old/

@@ -653,8 +653,9 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Removes the packages, and the ids that refer to them.
-    pub(crate) fn without_packages(mut self) -> Self {
+    /// Removes what older versions did not store: packages with the ids that refer to them, and
+    /// what orders the contents of one release.
+    pub(crate) fn without_additions(mut self) -> Self {
         let Self {
             releases,
             compiled,
@@ -663,7 +664,9 @@ impl Tables {
         } = &mut self;
         for row in [releases, compiled, quarantine].into_iter().flatten() {
             let mut value: Value = serde_json::from_str(row).unwrap();
-            value.as_object_mut().unwrap().remove("package_id");
+            for column in ["package_id", "chain_number", "overwrite"] {
+                value.as_object_mut().unwrap().remove(column);
+            }
             *row = value.to_string();
         }
         packages.clear();
@@ -880,6 +883,7 @@ pub(crate) struct Counts {
     pub(crate) unchanged: u64,
     pub(crate) folded: u64,
     pub(crate) quarantined: u64,
+    pub(crate) older: u64,
 }
 
 /// Compares with the counters that are not zero, such as `"3 inserted, 1 quarantined"`.
@@ -891,6 +895,7 @@ impl PartialEq<&str> for Counts {
             (self.unchanged, "unchanged"),
             (self.folded, "folded"),
             (self.quarantined, "quarantined"),
+            (self.older, "older"),
         ];
         let shown = counts.iter().filter(|(count, _)| *count > 0);
         let shown = shown.map(|(count, name)| format!("{count} {name}"));
@@ -909,12 +914,14 @@ impl Counts {
             unchanged: count("unchanged"),
             folded: count("folded"),
             quarantined: count("quarantined"),
+            older: count("older"),
         };
         let sum = counts.inserted
             + counts.updated
             + counts.unchanged
             + counts.folded
-            + counts.quarantined;
+            + counts.quarantined
+            + counts.older;
         assert_eq!(sum, count("releases"), "{report}");
         counts
     }

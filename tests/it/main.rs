@@ -46,6 +46,7 @@ mod local_directory;
 mod manners;
 mod metrics;
 mod outage;
+mod overwrite;
 mod packages;
 mod packaging;
 mod passed_over;

@@ -24,7 +24,7 @@ enum Statistics {
 const ALL_STATISTICS: [Statistics; 3] =
     [Statistics::None, Statistics::BeforeSource, Statistics::All];
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "run",
     "page",
     "request",
@@ -32,6 +32,7 @@ const TABLES: [&str; 7] = [
     "release",
     "compiled_release",
     "quarantine",
+    "release_history",
 ];
 
 /// Returns SQL that inserts the rows of sources: the number of runs for each, pages for each run,
@@ -72,6 +73,14 @@ fn insert_rows(sources: &str, [runs, pages, releases, open]: [u64; 4]) -> String
         select source, ocid, 'publisher', '', 1, 1, now(), now(), 'null'
         from ocds.release
         where source = any('{sources}') and date is null;
+        insert into ocds.release_history (
+            source, ocid, release_id, content_hash, run_id, chain_number, page_number,
+            first_seen_at, fetched_at, replaced_at, replaced_by, data
+        )
+        select source, ocid, release_id, content_hash, run_id, 0, page_number,
+            first_seen_at, fetched_at, 'epoch', 1, 'null'
+        from ocds.release
+        where source = any('{sources}');
         insert into ocds.quarantine (
             source, document_hash, pointer, reason, message, ocid, release_id, url, run_id, page_number,
             seen, first_seen_at, last_seen_at, resolved_at, resolution, document
@@ -222,7 +231,7 @@ const BULK_LOOKUPS: &[Lookup] = &[
     ),
     (
         sql!("sink/resolve_rejects"),
-        ":source, :ocids, :ids, 'epoch'",
+        ":source, :ocids, :ids, 'epoch', :urls",
         100,
     ),
     (
@@ -235,6 +244,26 @@ const BULK_LOOKUPS: &[Lookup] = &[
         sql!("sink/resolve_page_rejects"),
         ":source, '', 1950, 'epoch', true",
         50,
+    ),
+    (
+        sql!("sink/keep_replaced_releases"),
+        ":source, :ocids, :ids, :hashes, now(), 1",
+        100,
+    ),
+    (
+        sql!("sink/keep_replaced_compiled"),
+        ":source, :ocids, :hashes, now(), 1",
+        100,
+    ),
+    (
+        sql!("sink/forget_kept_releases"),
+        ":source, :ocids, :ids, 'epoch'",
+        200,
+    ),
+    (
+        sql!("sink/forget_kept_compiled"),
+        ":source, :ocids, 'epoch'",
+        200,
     ),
     (sql!("sink/stored_release_hashes"), ":ocids, :ids", 100),
     (sql!("sink/stored_compiled_hashes"), ":ocids", 100),
@@ -255,6 +284,7 @@ async fn read_values(ingest: &Ingest) -> Vec<(&'static str, String)> {
         (":ocids", list(&ocid, 1, 100)),
         (":ids", list("i", 1, 100)),
         (":urls", list("'http://' || i", 1, 100)),
+        (":hashes", list("'\\x00'::bytea", 1, 100)),
         (":chains", list("'w ' || i", 0, 49)),
         (":lasts", list("50", 0, 49)),
     ] {
@@ -400,6 +430,7 @@ async fn a_purge_reads_its_rows_once_with_any_statistics() {
         for (table, own) in [
             ("release", OWN),
             ("compiled_release", OWN / 2),
+            ("release_history", OWN),
             ("quarantine", OWN),
             ("page", RUNS * PAGES),
             ("request", RUNS * PAGES),

@@ -228,11 +228,7 @@ async fn a_replay_never_overwrites_what_was_fetched_later() {
         .expect(0)
         .report();
     assert_eq!(
-        (
-            &report["inserted"],
-            &report["unchanged"],
-            &report["updated"]
-        ),
+        (&report["inserted"], &report["older"], &report["updated"]),
         (&1.into(), &1.into(), &0.into()),
         "{report}"
     );

@@ -103,6 +103,7 @@ async fn the_outcomes_of_the_releases_add_up() {
         unchanged: 5,
         folded: 1,
         quarantined: 1,
+        older: 0,
     };
     assert_eq!(ran.counts(), counts);
     assert_eq!(ingest.count("release").await, 22);
@@ -229,6 +230,7 @@ async fn a_report_has_exactly_these_fields() {
         "unchanged",
         "folded",
         "quarantined",
+        "older",
         "passed_over",
         "duration_seconds",
         "releases_per_second",

@@ -5,6 +5,7 @@ use ocds_ingest::ledger::Lease;
 use ocds_ingest::page::Page;
 use ocds_ingest::release::COLUMNS;
 use ocds_ingest::sink::{FETCHED, Sink, TABLE};
+use ocds_ingest::source::Overwrite;
 use ocds_ingest::{config, extract, ledger};
 
 use crate::dice::random_text;
@@ -295,7 +296,7 @@ async fn open_sink(ingest: &Ingest) -> (Database, Lease, Sink) {
     let claim = ledger::claim(&database, &spec, &config.lease)
         .await
         .unwrap();
-    let sink = Sink::open(database.clone(), "my-source", &config)
+    let sink = Sink::open(database.clone(), "my-source", &config, Overwrite::Always)
         .await
         .unwrap();
     (database, claim.lease, sink)

@@ -99,8 +99,8 @@ impl<'a> Addresses<'a> {
         position: &Position,
     ) -> Result<Target> {
         let scope = Scope {
-            window: None,
             axes: Arc::new(axes.clone()),
+            ..Scope::default()
         };
         let values = TemplateValues::new(self, &scope, Some(&position.cursor), None);
         let url = match &position.cursor {

@@ -88,7 +88,7 @@ impl Scene {
     /// Reads the stored data. Packages are left out, because a migration that finds the package of
     /// an older row gives it another id.
     async fn read_tables(&self) -> Tables {
-        self.ingest.read_tables().await.without_packages()
+        self.ingest.read_tables().await.without_additions()
     }
 
     /// Discards the one reject that is not wanted.
