@@ -73,7 +73,7 @@ mod tests {
     fn the_newest_date_is_kept_of_files_and_the_present_answer_of_pages() {
         let url = "url = \"https://feed.example/{axis.year}\"\naxis.year = [\"2024\", \"2023\"]";
         assert_eq!(overwrite_of(url), Overwrite::Newer);
-        let window = format!("{url}\nwindow = {{ from = \"2020-01-01\", span = \"1 month\" }}");
+        let window = format!("{url}\nwindow = {{ from = \"2020\", step = \"1mo\" }}");
         assert_eq!(overwrite_of(&window), Overwrite::Always);
         let numbers =
             format!("{url}\npage = {{ mode = \"number\", param = \"page\", stop = \"empty\" }}");
