@@ -69,7 +69,7 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
     }
     let verdict = match report.verdict {
         Verdict::Complete => "complete",
-        Verdict::Truncated => "truncated, the next run resumes it",
+        Verdict::Truncated => "truncated, a later run can complete it",
         Verdict::Failed => "failed",
     };
     print_line(format_args!(
