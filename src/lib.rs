@@ -23,7 +23,8 @@
 //! 1. Nothing is lost. Every release of a durable page is in `ocds.release`, in
 //!    `ocds.compiled_release` if it is a compiled one, or byte for byte in `ocds.quarantine`.
 //!    There, secrets of ours are replaced, and bytes that the server refuses are missing; the
-//!    row says so. What was never a release, such as a side file of an archive, is counted.
+//!    row says so. What was never a release, such as a side file of an archive, is counted, and
+//!    so is a content that is older than the stored content of its release.
 //! 2. Nothing is duplicated. There is one row for each source, ocid and release id, and one
 //!    compiled release for each source and ocid.
 //! 3. Nothing is invented. What is stored is what was served. A repair is named by the
@@ -34,8 +35,8 @@
 //! 5. After any faults and a resume, the tables equal those of a calm run.
 //! 6. Of several contents of one release, a feed of pages keeps the publisher's present answer,
 //!    which is the later page of a run, and files keep the one with the newest date, in whatever
-//!    order they are read and committed ([`source::Overwrite`]). Replays follow the same order,
-//!    and what is not stored for it is counted. Unchanged content rewrites no row.
+//!    order they are read and committed ([`source::Overwrite`]). Replays follow the same order.
+//!    Unchanged content rewrites no row.
 //! 7. Memory, connections, requests, retries, waits and bodies are limited, each by a key of
 //!    [`config`].
 //! 8. The exit code is 0 if and only if the end of what was requested was positively seen and

@@ -1,5 +1,6 @@
--- Keeps the contents that these compiled releases are about to replace. The source is in a
--- `case`, for the reason given in stored_release_hashes.sql.
+-- Keeps the contents that these compiled releases are about to replace. Newer contents stay if $7
+-- is true. The conditions outside the key are in a `case`, for the reason given in
+-- stored_release_hashes.sql.
 insert into ocds.release_history (
     source, ocid, release_id, date, content_hash, package_id, repairs, run_id, chain_number,
     page_number, first_seen_at, fetched_at, replaced_at, replaced_by, data, served
@@ -7,12 +8,13 @@ insert into ocds.release_history (
 select stored.source, stored.ocid, '', stored.date, stored.content_hash,
     stored.package_id, stored.repairs, stored.run_id, stored.chain_number,
     stored.page_number, stored.first_seen_at, stored.fetched_at, $4, $5, stored.data, stored.served
-from unnest($2::text[], $3::bytea[]) as key (ocid, content_hash)
+from unnest($2::text[], $3::bytea[], $6::timestamptz[]) as key (ocid, content_hash, date)
 join ocds.compiled_release as stored on stored.ocid = key.ocid
 where case
     when stored.source = $1 and stored.content_hash <> key.content_hash
         -- a migration empties the hash of a row that has to be read again
         and stored.content_hash <> ''
+        and not ($7 and coalesce(stored.date > key.date, stored.date is not null))
         then true
     else false
 end

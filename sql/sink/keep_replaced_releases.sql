@@ -1,5 +1,6 @@
--- Keeps the contents that these releases are about to replace. The source is in a `case`, for the
--- reason given in stored_release_hashes.sql.
+-- Keeps the contents that these releases are about to replace. Newer contents stay if $8 is true.
+-- The conditions outside the key are in a `case`, for the reason given in
+-- stored_release_hashes.sql.
 insert into ocds.release_history (
     source, ocid, release_id, date, content_hash, package_id, repairs, run_id, chain_number,
     page_number, first_seen_at, fetched_at, replaced_at, replaced_by, data, served
@@ -7,12 +8,14 @@ insert into ocds.release_history (
 select stored.source, stored.ocid, stored.release_id, stored.date, stored.content_hash,
     stored.package_id, stored.repairs, stored.run_id, stored.chain_number,
     stored.page_number, stored.first_seen_at, stored.fetched_at, $5, $6, stored.data, stored.served
-from unnest($2::text[], $3::text[], $4::bytea[]) as key (ocid, release_id, content_hash)
+from unnest($2::text[], $3::text[], $4::bytea[], $7::timestamptz[])
+    as key (ocid, release_id, content_hash, date)
 join ocds.release as stored on stored.ocid = key.ocid and stored.release_id = key.release_id
 where case
     when stored.source = $1 and stored.content_hash <> key.content_hash
         -- a migration empties the hash of a row that has to be read again
         and stored.content_hash <> ''
+        and not ($8 and coalesce(stored.date > key.date, stored.date is not null))
         then true
     else false
 end

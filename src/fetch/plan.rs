@@ -30,7 +30,9 @@ pub struct Plan {
     halves: VecDeque<Scope>,
     first: Position,
     begun: BegunChains,
-    /// The number of chains that were taken from the blocks.
+    /// The number of chains that were taken from the blocks, which is the number of the next
+    /// chain. If an index loses a value while a run is stopped, later chains of the resumed run
+    /// have other numbers than before.
     taken: i32,
 }
 

@@ -22,8 +22,8 @@ pub struct Counts {
     pub updated: i64,
     /// The number of releases that were not written, because the same content is stored.
     pub unchanged: i64,
-    /// The number of releases that were dropped because a later release of the same page has the
-    /// same key, or a newer one.
+    /// The number of releases that were dropped because another release of the same page has the
+    /// same key, and is kept.
     pub folded: i64,
     /// The number of releases that were rejected and kept in `ocds.quarantine`.
     pub quarantined: i64,

@@ -89,8 +89,8 @@ pub struct Entry {
     /// The number of this chain among the chains of its run.
     #[serde(skip)]
     pub chain_number: i32,
-    /// Whether the run that last met the reject keeps the newest content of a release. Runs of
-    /// older versions of the program did not say so.
+    /// Says which of several contents the run that last met the reject keeps. Runs of older
+    /// versions of the program did not say so.
     #[serde(skip)]
     pub overwrite: Option<Overwrite>,
     /// The number of the page on which the reject was last served.

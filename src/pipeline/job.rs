@@ -26,8 +26,10 @@ pub struct Job {
     pub(super) dates: JobDates,
     /// The files to read instead of the source's own pages.
     pub(super) files: Vec<Input>,
-    /// Whether releases overwrite stored ones that are newer.
-    pub overwrite: Overwrite,
+    /// Says which of several contents of one release is kept.
+    pub(super) overwrite: Overwrite,
+    /// What is kept if neither the source nor the command says so.
+    default_overwrite: Overwrite,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +54,7 @@ impl Job {
             dates: JobDates::default(),
             files: Vec::new(),
             overwrite: source.overwrite(),
+            default_overwrite: source.default_overwrite(),
         }
     }
 
@@ -72,17 +75,34 @@ impl Job {
             ordered_chains: files.iter().map(describe_file_chain).collect(),
             ..RunSpec::incremental(&source.name, definition)
         };
-        let job = Self { files, ..job };
-        let overwrite = source.overwrite.unwrap_or(Overwrite::Newer);
-        job.with_overwrite(Some(overwrite))
+        Self {
+            files,
+            overwrite: source.overwrite.unwrap_or(Overwrite::Newer),
+            default_overwrite: Overwrite::Newer,
+            ..job
+        }
     }
 
-    /// Returns the same job, which treats the contents of one release otherwise.
+    /// Returns the same job, which keeps this one of several contents of a release. `None` changes
+    /// nothing.
     #[must_use]
-    pub fn with_overwrite(mut self, overwrite: Option<Overwrite>) -> Self {
-        self.overwrite = overwrite.unwrap_or(self.overwrite);
+    pub fn with_overwrite(self, overwrite: Option<Overwrite>) -> Self {
+        let overwrite = overwrite.unwrap_or(self.overwrite);
+        Self { overwrite, ..self }
+    }
+
+    /// Returns the same job, whose spec says which content is kept. A run that keeps another one
+    /// than usual has a definition of its own: a run that keeps the usual one does not resume it,
+    /// because what it has stored would be missing.
+    pub(super) fn state_overwrite(mut self) -> Self {
         // the newest content is stored in whatever order the files are read
         self.spec.must_keep_order = self.overwrite == Overwrite::Always;
+        if self.overwrite != self.default_overwrite {
+            let overwrite = self.overwrite.as_str();
+            self.spec
+                .definition
+                .push_str(&format!(" overwrite {overwrite}"));
+        }
         self
     }
 

@@ -89,7 +89,7 @@ pub async fn run(
     progress: &Arc<Progress>,
 ) -> Result<Outcome> {
     let began = Instant::now();
-    let mut job = job.clone();
+    let mut job = job.clone().state_overwrite();
     let mut before_process: Option<(i64, Totals)> = None;
     let mut last: Option<Outcome> = None;
     let mut losses = 0;

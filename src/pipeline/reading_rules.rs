@@ -39,10 +39,9 @@ impl Run<'_> {
 const READING: u32 = 2;
 
 /// Returns a digest of everything that decides which rows a source's pages become: how they are
-/// requested, decoded, cut, repaired and read, which of several contents is kept, and the version of
-/// the program. It includes the
-/// whole declaration of the source, because an unnecessary request is better than rows that stay
-/// out of date.
+/// requested, decoded, cut, repaired and read, which of several contents is kept, and the version
+/// of the program. It includes the whole declaration of the source, because an unnecessary request
+/// is better than rows that stay out of date.
 pub(super) fn digest(source: &Source, config: &Config, overwrite: Overwrite) -> String {
     let Fetch {
         max_body_bytes,

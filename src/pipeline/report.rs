@@ -145,8 +145,9 @@ pub(super) fn tell_older(source: &str, older: i64) {
         info!(
             source.name = %source,
             older,
-            "{older} releases of {source} are older than what is stored of them, by their dates, \
-             and were not stored; `--overwrite always` stores what is served, whatever its date"
+            "{older} releases of {source} were not stored, because newer contents of them are, by \
+             their dates or else by the order in which they are served; `--overwrite always` \
+             stores what is served, whatever its date"
         );
     }
 }

@@ -14,7 +14,7 @@ use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::changed::SortedReleases;
 use crate::sink::fold::Folded;
-use crate::sink::history::Replaced;
+use crate::sink::history::{Replaced, Replacing};
 use crate::sink::package::PackageRows;
 use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
@@ -106,9 +106,10 @@ impl<'a> PageCommit<'a> {
             report += more;
             refused.extend(also_refused);
         }
-        let older = match sends_only_changed {
-            true => signed(report.unchanged),
-            false => {
+        let older = match (self.sink.overwrite, sends_only_changed) {
+            (Overwrite::Always, _) => 0,
+            (Overwrite::Newer, true) => signed(report.unchanged),
+            (Overwrite::Newer, false) => {
                 self.count_older(transaction, &sent, &report, &refused)
                     .await?
             }
@@ -138,7 +139,7 @@ impl<'a> PageCommit<'a> {
         report: &Report,
         refused: &[Reject],
     ) -> Result<i64> {
-        if self.sink.overwrite == Overwrite::Always || report.unchanged == 0 {
+        if report.unchanged == 0 {
             return Ok(0);
         }
         let refused = refused
@@ -166,14 +167,14 @@ impl<'a> PageCommit<'a> {
         let FetchedReleases {
             operation, release, ..
         } = fetched;
-        let Served {
-            source,
-            run_id,
-            now,
-            ..
-        } = &self.served;
+        let replacing = Replacing {
+            source: &self.served.source,
+            run_id: self.served.run_id,
+            at: self.served.now,
+            overwrite: self.served.overwrite,
+        };
         let replaced = match self.sink.settings.history {
-            true => Some(Replaced::keep(transaction, source, *run_id, *now, releases).await?),
+            true => Some(Replaced::keep(transaction, replacing, releases).await?),
             false => None,
         };
         let shared = fetched.shared(&self.served)?;
@@ -188,8 +189,9 @@ impl<'a> PageCommit<'a> {
         let written = writer.take_outcome(&table);
         drop(writer);
         if let Some(replaced) = replaced {
-            let updated = written.report.updated;
-            replaced.forget_others(transaction, updated).await?;
+            replaced
+                .delete_unreplaced(transaction, &written.report)
+                .await?;
         }
         let failures = written.failures.iter();
         let refused = failures.map(|failure| reject_refused(releases[failure.position], failure));

@@ -7,10 +7,11 @@
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
-use crate::bulk::Transaction;
+use crate::bulk::{Report, Transaction};
 use crate::error::Result;
 use crate::release::Release;
 use crate::sink::release::collect_keys;
+use crate::source::Overwrite;
 
 /// The contents that some releases of one table are about to replace. All of the releases are
 /// compiled, or none is.
@@ -21,15 +22,39 @@ pub(super) struct Replaced<'a> {
     kept: u64,
 }
 
+/// The page and the run that replace contents.
+#[derive(Clone, Copy)]
+pub(super) struct Replacing<'a> {
+    pub(super) source: &'a str,
+    pub(super) run_id: i64,
+    pub(super) at: Timestamp,
+    pub(super) overwrite: Overwrite,
+}
+
 impl<'a> Replaced<'a> {
-    /// Copies the stored contents that differ from those of the releases.
+    /// Copies the stored contents that differ from those of the releases, unless they are newer
+    /// and stay.
     pub(super) async fn keep(
         transaction: &Transaction,
-        source: &'a str,
-        run_id: i64,
-        at: Timestamp,
+        replacing: Replacing<'a>,
         releases: &'a [&'a Release],
     ) -> Result<Self> {
+        let Replacing {
+            source,
+            run_id,
+            at,
+            overwrite,
+        } = replacing;
+        if releases.is_empty() {
+            return Ok(Self {
+                source,
+                at,
+                releases,
+                kept: 0,
+            });
+        }
+        let keeps_newer = overwrite == Overwrite::Newer;
+        let dates: Vec<Option<Timestamp>> = releases.iter().map(|it| it.columns.date).collect();
         let (ocids, ids) = collect_keys(releases.iter().copied());
         let hashes: Vec<&[u8]> = releases.iter().map(|it| &it.content_hash[..]).collect();
         let mut exchange = transaction.new_exchange();
@@ -42,6 +67,8 @@ impl<'a> Replaced<'a> {
                     (&hashes, Type::BYTEA_ARRAY),
                     (&at, Type::TIMESTAMPTZ),
                     (&run_id, Type::INT8),
+                    (&dates, Type::TIMESTAMPTZ_ARRAY),
+                    (&keeps_newer, Type::BOOL),
                 ],
             );
         } else {
@@ -54,6 +81,8 @@ impl<'a> Replaced<'a> {
                     (&hashes, Type::BYTEA_ARRAY),
                     (&at, Type::TIMESTAMPTZ),
                     (&run_id, Type::INT8),
+                    (&dates, Type::TIMESTAMPTZ_ARRAY),
+                    (&keeps_newer, Type::BOOL),
                 ],
             );
         }
@@ -66,10 +95,13 @@ impl<'a> Replaced<'a> {
         })
     }
 
-    /// Deletes the copies of contents that were not replaced. `updated` is the number of contents
-    /// that were.
-    pub(super) async fn forget_others(self, transaction: &Transaction, updated: u64) -> Result<()> {
-        if self.kept == updated {
+    /// Deletes the copies of contents that were not replaced, as the report of the releases says.
+    pub(super) async fn delete_unreplaced(
+        self,
+        transaction: &Transaction,
+        report: &Report,
+    ) -> Result<()> {
+        if self.kept == 0 || report.unchanged + report.failed == 0 {
             return Ok(());
         }
         let (ocids, ids) = collect_keys(self.releases.iter().copied());

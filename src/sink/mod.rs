@@ -71,7 +71,7 @@ use self::package::{INSERT_PACKAGES, PackageRows};
 use self::page::INSERT_PAGE;
 pub use self::purge::{Purge, PurgedRows};
 use self::reject::{RejectWriter, ReplayResultWriter};
-use self::release::adapt;
+use self::release::choose_verb;
 pub use self::release::{FETCHED, FetchedReleases, Served, TABLE};
 pub use self::replay::RetriedReject;
 use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
@@ -124,7 +124,7 @@ impl Sink {
     ) -> Result<Self> {
         let settings = config.sink.clone();
         let fetched =
-            |plan| FetchedReleases::from_plan(&adapt(plan, overwrite), batching(&settings));
+            |plan| FetchedReleases::from_plan(&choose_verb(plan, overwrite), batching(&settings));
         let (fetched, fetched_compiled) = (fetched(FETCHED)?, fetched(compiled::FETCHED)?);
         let session = Session::new(&config.database)
             .with_prepared(&[&fetched.operation, &fetched_compiled.operation])

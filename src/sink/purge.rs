@@ -1,10 +1,11 @@
 //! Deletes all data of a source, a chunk of rows at a time.
 //!
 //! A purge deletes the records about the data before the data: first the watermark, requests,
-//! pages and runs, then rejects, then replaced contents, releases and compiled releases. Packages are last, because
-//! an unchanged release that is fetched again refers to its old package. If a purge is killed, some
-//! releases may remain without a page, and the next run fetches them again. The other order
-//! could leave pages without their releases, which no run would fetch again.
+//! pages and runs, then rejects and replaced contents, then releases and compiled releases.
+//! Packages are last, because an unchanged release that is fetched again refers to its old
+//! package. If a purge is killed, some releases may remain without a page, and the next run
+//! fetches them again. The other order could leave pages without their releases, which no run
+//! would fetch again.
 //!
 //! A cursor reads the keys of a table once, in a transaction of its own, while other
 //! transactions delete the rows. A separate statement for each chunk would read the rows that

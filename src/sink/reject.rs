@@ -25,7 +25,7 @@ use crate::package::PackageId;
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject, Release};
 use crate::sink::release::{Keys, Served};
-use crate::source::{self, Version};
+use crate::source::Version;
 use crate::sqlstate::Blame;
 
 /// The maximum number of reject ids that a log line lists. A longer list would not help a reader.
@@ -214,10 +214,7 @@ impl RejectWriter {
                 .column("run_id", |served| &served.run_id)
                 .column("chain", |served| &served.chain)
                 .column("chain_number", |served| &served.chain_number)
-                .column("overwrite", |served| match served.overwrite {
-                    source::Overwrite::Newer => &"newer",
-                    source::Overwrite::Always => &"always",
-                })
+                .column("overwrite", |served| served.overwrite.as_str_ref())
                 .column("page_number", |served| &served.page_number)
                 .column("seen", |_| &1_i32)
                 .column("first_seen_at", |served| &served.now)
@@ -458,6 +455,7 @@ pub(super) fn resolve_rejects<'f>(
             (ids, Type::TEXT_ARRAY),
             (&served.now, Type::TIMESTAMPTZ),
             (urls, Type::TEXT_ARRAY),
+            (&served.run_id, Type::INT8),
         ],
     );
     resolve_unreadable(exchange, served, is_end_of_file);

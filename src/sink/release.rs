@@ -106,8 +106,13 @@ pub(super) const OVERWRITE_EARLIER_PAGE: Verb = Verb::Upsert {
 /// Overwrites a row if its content differs and is older, or is as old and was served before.
 ///
 /// The run comes before the place in it: a file that somebody loads later, or that a publisher
-/// has corrected without a new date, replaces an earlier one wherever it stands. The hash is last,
-/// so that the result does not depend on which of two pages is committed first.
+/// has corrected without a new date, replaces an earlier one wherever it stands. So if two files of
+/// a source have different contents with one date, each run writes both. The hash is last, so that
+/// the result does not depend on which of two pages is committed first.
+///
+/// A served content that equals the stored one does not rewrite the row, which keeps the place where
+/// it was served first. So of three contents with one date, of which the first and the last are
+/// equal, the second is kept if it is committed last.
 const OVERWRITE_OLDER: Verb = Verb::Upsert {
     set: &[],
     overwrite: Overwrite::IfDifferentAndOlder(
@@ -124,8 +129,8 @@ const OVERWRITE_OLDER: Verb = Verb::Upsert {
     returning: &[],
 };
 
-/// Returns the plan for releases of a source that keeps the newest, or the same plan.
-pub(super) const fn adapt(plan: Plan, overwrite: source::Overwrite) -> Plan {
+/// Returns the plan with the verb for this choice. A plan itself is for the present answer.
+pub(super) const fn choose_verb(plan: Plan, overwrite: source::Overwrite) -> Plan {
     match overwrite {
         source::Overwrite::Always => plan,
         source::Overwrite::Newer => Plan {
@@ -159,7 +164,7 @@ pub struct Served {
     pub chain_number: i32,
     /// The number of the page.
     pub page_number: i64,
-    /// Whether the newest content of a release is kept, or the present one.
+    /// Says which of several contents of one release is kept.
     pub overwrite: source::Overwrite,
     /// The time of the commit. A row whose `first_seen_at` equals it was inserted, not updated.
     pub now: Timestamp,

@@ -1,5 +1,7 @@
 //! Stores the releases of rejects that were tried again.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use crate::bulk::{Failure, OnFailure, Report, Rows, Transaction};
@@ -9,10 +11,12 @@ use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::changed::SortedReleases;
 use crate::sink::fold::fold_duplicates;
-use crate::sink::history::Replaced;
+use crate::sink::history::{Replaced, Replacing};
 use crate::sink::package::PackageRows;
 use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
-use crate::sink::release::{self, RecoveredRelease, ReplayedReleases, Served, adapt, signed_count};
+use crate::sink::release::{
+    self, RecoveredRelease, ReplayedReleases, Served, choose_verb, signed_count,
+};
 use crate::sink::{Sink, compiled};
 use crate::source::Overwrite;
 
@@ -30,8 +34,12 @@ pub struct RetriedReject {
 impl Sink {
     /// Stores the releases that were read from rejects, and updates the rejects, in one
     /// transaction. A reject is marked as replayed, or it gets the reason for which it is refused
-    /// now. A stored release that was fetched later than the reject is not overwritten, or one that is
-    /// newer if the run that met the reject keeps the newest.
+    /// now.
+    ///
+    /// A release is stored as the run that met its reject would have stored it. A run that keeps
+    /// the present answer does not overwrite what was fetched later. A run that keeps the newest
+    /// content does not overwrite what is newer, but overwrites an older content that was fetched
+    /// later, even by a run that keeps the present answer.
     ///
     /// If a rejected page or document contains parts that cannot be stored, each such part
     /// becomes a reject of its own.
@@ -86,7 +94,7 @@ impl Sink {
 /// A release that was read from a reject.
 struct ReplayedRelease {
     row: RecoveredRelease,
-    /// How the run that met the reject treats the contents of one release.
+    /// Says which content is kept by the run that met the reject.
     overwrite: Overwrite,
     /// The index of the reject.
     index: usize,
@@ -185,8 +193,7 @@ impl Replay<'_> {
     }
 
     /// Writes releases to their table and returns those that the server refused. All of them are
-    /// compiled, or none is, and all were met by runs that treat the contents of one release
-    /// alike.
+    /// compiled, or none is, and all were met by runs that keep the same one of several contents.
     async fn write(
         &self,
         transaction: &mut Transaction,
@@ -203,12 +210,17 @@ impl Replay<'_> {
             true => compiled::REPLAYED,
             false => release::REPLAYED,
         };
-        let replayed = ReplayedReleases::new(&adapt(plan, first.overwrite))?;
+        let replayed = ReplayedReleases::new(&choose_verb(plan, first.overwrite))?;
         let now = Timestamp::now();
         let releases: Vec<&Release> = alike.iter().map(|it| &it.row.release).collect();
-        let run_id = self.lease.run_id;
+        let replacing = Replacing {
+            source,
+            run_id: self.lease.run_id,
+            at: now,
+            overwrite: first.overwrite,
+        };
         let replaced = match settings.history {
-            true => Some(Replaced::keep(transaction, source, run_id, now, &releases).await?),
+            true => Some(Replaced::keep(transaction, replacing, &releases).await?),
             false => None,
         };
         let shared = replayed.shared(source, now)?;
@@ -218,11 +230,12 @@ impl Replay<'_> {
             .apply(&replayed.operation, &shared, &rows, isolate)
             .await?;
         if let Some(replaced) = replaced {
-            let updated = outcome.report.updated;
-            replaced.forget_others(transaction, updated).await?;
+            replaced
+                .delete_unreplaced(transaction, &outcome.report)
+                .await?;
         }
         if outcome.report.unchanged > 0 {
-            let refused: Vec<usize> = outcome.failures.iter().map(|it| it.position).collect();
+            let refused: HashSet<usize> = outcome.failures.iter().map(|it| it.position).collect();
             let taken = releases.iter().enumerate();
             let taken = taken.filter(|(position, _)| !refused.contains(position));
             let older = SortedReleases::new(taken.map(|(_, release)| *release));

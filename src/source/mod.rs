@@ -92,8 +92,8 @@ pub struct Source {
     /// The place of the items on a page, and their kind.
     #[serde(default)]
     pub items: Items,
-    /// Whether fetched releases overwrite stored ones, if it is declared. [`Source::overwrite`]
-    /// returns what is used.
+    /// Says which of several contents of one release is kept, if it is declared.
+    /// [`Source::overwrite`] returns what is used.
     pub overwrite: Option<Overwrite>,
     /// The IANA time zone of dates without an offset.
     #[serde(default = "utc", deserialize_with = "time_zone")]

@@ -9,8 +9,8 @@ use super::{Pagination, Source};
 #[serde(rename_all = "lowercase")]
 pub enum Overwrite {
     /// The content with the newest `date` is kept, in whatever order files arrive. A release
-    /// without a date is older than every other. Of two contents with the same date, the one that
-    /// was served last is kept: in the later run, and within a run in the later file or page.
+    /// without a date is older than every other. Of two contents with the same date, that of the
+    /// later run is kept, and within a run that of the later file or page.
     Newer,
     /// The publisher's present answer is kept, because a date may be what was corrected. The page
     /// that was served last is the present answer.
@@ -24,9 +24,14 @@ impl Overwrite {
     /// Returns the word in the configuration, on the command line and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
+        self.as_str_ref()
+    }
+
+    /// Returns the word by reference, as the parameter of a statement.
+    pub(crate) fn as_str_ref(self) -> &'static &'static str {
         match self {
-            Self::Newer => "newer",
-            Self::Always => "always",
+            Self::Newer => &"newer",
+            Self::Always => &"always",
         }
     }
 
@@ -38,11 +43,17 @@ impl Overwrite {
 }
 
 impl Source {
-    /// Returns whether fetched releases of the source overwrite stored ones. Unless the source
-    /// says it, the newest date is kept of files, whose order is often not that of time, and the
-    /// present answer of feeds of pages.
+    /// Returns which content is kept of the releases of this source: the declared one, or else
+    /// [`Source::default_overwrite`].
     #[must_use]
     pub fn overwrite(&self) -> Overwrite {
+        self.overwrite.unwrap_or_else(|| self.default_overwrite())
+    }
+
+    /// Returns which content is kept unless the source or the command says so: the newest of
+    /// files, whose order is often not that of time, and the present answer of feeds of pages.
+    #[must_use]
+    pub fn default_overwrite(&self) -> Overwrite {
         let is_of_files = match self.page {
             Pagination::File => true,
             Pagination::Single { .. } => {
@@ -53,10 +64,10 @@ impl Source {
             | Pagination::Offset { .. }
             | Pagination::Token { .. } => false,
         };
-        self.overwrite.unwrap_or(match is_of_files {
+        match is_of_files {
             true => Overwrite::Newer,
             false => Overwrite::Always,
-        })
+        }
     }
 }
 

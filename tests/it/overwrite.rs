@@ -1,10 +1,11 @@
 //! Tests which of several contents of one release is stored: the newest of files, whatever their
 //! order, and the present answer of pages.
 
+use crate::dice::Dice;
 use crate::harness::{Ingest, NUMBER, ProgramOutput, SOURCE};
 use crate::publisher::{Gate, Publisher, Reply, Request, package};
 
-/// The number of files, of releases in each, and of orders in which the files are read.
+/// The number of files, of releases in each, and of random orders in which the files are read.
 const FILES: usize = 5;
 const KEYS: usize = 7;
 const ORDERS: usize = 6;
@@ -67,20 +68,13 @@ async fn stored_titles(ingest: &Ingest) -> Vec<String> {
     ingest.column(titles).await
 }
 
-/// Returns some orders of the files, which differ in every place.
-fn orders() -> Vec<Vec<usize>> {
-    let all = [
-        [0, 1, 2, 3, 4],
-        [4, 3, 2, 1, 0],
-        [2, 0, 4, 1, 3],
-        [1, 4, 0, 3, 2],
-        [3, 2, 1, 4, 0],
-        [0, 4, 3, 1, 2],
-    ];
-    all.map(|order| order.to_vec())
-        .into_iter()
-        .take(ORDERS)
-        .collect()
+/// Returns the files in a random order.
+fn shuffle(dice: &mut Dice) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..FILES).collect();
+    for last in (1..FILES).rev() {
+        order.swap(last, dice.index(last + 1));
+    }
+    order
 }
 
 /// Serves the files by their numbers.
@@ -109,7 +103,9 @@ async fn load(ingest: &Ingest, urls: &[String], options: &[&str]) -> ProgramOutp
 #[tokio::test]
 async fn any_order_of_the_same_files_makes_the_same_tables() {
     let publisher = serve_files().await;
-    for order in orders() {
+    let mut dice = Dice::new();
+    for _ in 0..ORDERS {
+        let order = shuffle(&mut dice);
         let urls: Vec<String> = order
             .iter()
             .map(|n| publisher.url(&format!("/{n}")))
@@ -162,8 +158,11 @@ impl ProgramOutput {
 
 #[tokio::test]
 async fn a_load_that_is_killed_and_resumed_makes_the_same_tables() {
-    for held in [0, 2, 4] {
-        let order = [2, 0, 4, 1, 3];
+    let mut dice = Dice::new();
+    for _ in 0..3 {
+        let order = shuffle(&mut dice);
+        let before = dice.index(FILES);
+        let held = order[before];
         let gate = Gate::open_up_to(0);
         let publisher = Publisher::serve({
             let gate = gate.clone();
@@ -173,18 +172,21 @@ async fn a_load_that_is_killed_and_resumed_makes_the_same_tables() {
             }
         })
         .await;
-        let urls = order.map(|n| publisher.url(&format!("/{n}")));
+        let urls: Vec<String> = order
+            .iter()
+            .map(|n| publisher.url(&format!("/{n}")))
+            .collect();
         let ingest = prepare(REPAIR).await;
         let mut arguments = vec!["load", SOURCE, "--json"];
         arguments.extend(urls.iter().map(String::as_str));
         let running = ingest.start(&arguments);
-        let before = order.iter().position(|n| *n == held).unwrap();
         ingest.wait_for_pages(before).await;
         running.kill().await;
         gate.open();
         load(&ingest, &urls, &[]).await.expect(0);
-        assert_eq!(stored_titles(&ingest).await, newest_titles(), "{held}");
-        assert_eq!(ingest.count("run").await, 1, "{held}");
+        let what = format!("{order:?} killed at {held}");
+        assert_eq!(stored_titles(&ingest).await, newest_titles(), "{what}");
+        assert_eq!(ingest.count("run").await, 1, "{what}");
     }
 }
 
@@ -269,8 +271,12 @@ async fn an_index_with_the_newest_file_first_stores_the_newest() {
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(ran.report()["unchanged_pages"], 0);
     assert_eq!(ingest.value(title).await, "2024");
-    let rows = ingest.call(&["sources", "show", SOURCE]).await.expect(0);
-    assert!(rows.text().contains("overwrite"), "{}", rows.text());
+    let shown = ingest.call(&["sources", "show", SOURCE]).await.expect(0);
+    let shown = shown.text();
+    let mut lines = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    assert!(lines.any(|line| line == ["overwrite", "newer"]), "{shown}");
 }
 
 #[tokio::test]
@@ -415,4 +421,171 @@ async fn the_newest_of_a_page_is_stored_and_counted() {
     assert_eq!(ran.counts(), "1 inserted, 2 folded");
     let title = "select tender_title from ocds.release";
     assert_eq!(ingest.value(title).await, "last of the day");
+}
+
+#[tokio::test]
+async fn another_choice_on_the_command_line_does_not_resume_a_run() {
+    let publisher = Publisher::serve(|request| match request.path() {
+        "/broken" => Reply::json("<html>"),
+        path => Reply::json(content(
+            1,
+            Some(&format!("{}-01-01T00:00:00Z", &path[1..])),
+            path,
+        )),
+    })
+    .await;
+    let ingest = prepare("").await;
+    load(&ingest, &[publisher.url("/2024")], &[])
+        .await
+        .expect(0);
+    let urls = ["/2023", "/broken"].map(|path| publisher.url(path));
+    let ran = load(&ingest, &urls, &[]).await.expect(4);
+    assert_eq!(ran.report()["older"], 1);
+    ran.expect_log("`--overwrite always` stores what is served");
+    // the older content was read, but not stored, so it must be read again
+    let ran = load(&ingest, &urls, &["--overwrite", "always"])
+        .await
+        .expect(4);
+    assert_eq!(ran.report()["updated"], 1);
+    // a run that keeps the same content as the run before resumes it
+    let asked = publisher.targets().len();
+    load(&ingest, &urls, &["--overwrite", "always"])
+        .await
+        .expect(4);
+    let again = &publisher.targets()[asked..];
+    assert!(again.iter().all(|target| target == "/broken"), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_reject_of_the_same_file_stays_open_when_an_older_content_is_stored() {
+    // two pieces of one file: the newer content comes first, and cannot be stored
+    let mut items = vec![content(1, Some("2024-01-01T00:00:00Z"), "newer\\u0000")];
+    items.extend((2..3_000).map(|key| content(key, None, "other")));
+    items.push(content(1, Some("2023-01-01T00:00:00Z"), "older"));
+    let file = items.join("\n");
+    let publisher = Publisher::serve(move |_| Reply::json(file.clone())).await;
+    let mut ingest = Ingest::with_source(&publisher, "page = { mode = \"file\" }").await;
+    let open = "select count(*) from ocds.quarantine where resolved_at is null";
+    for run in 0..2 {
+        let ran = ingest.run(&[]).await.expect(0);
+        assert!(ran.report()["pages"].as_u64().unwrap() > 1);
+        assert_eq!(ingest.value(open).await, "1", "{run}");
+    }
+    ingest.declare(
+        &publisher,
+        &format!("page = {{ mode = \"file\" }}\n{REPAIR}"),
+    );
+    ingest.call(&["quarantine", "replay"]).await.expect(0);
+    let title = "select tender_title from ocds.release where release_id = '1'";
+    assert_eq!(ingest.value(title).await, "newer");
+    assert_eq!(ingest.value(open).await, "0");
+}
+
+#[tokio::test]
+async fn contents_with_one_date_are_ordered_by_their_files_whatever_the_order_of_commits() {
+    // the first of three files comes last, because the publisher holds it back
+    let gate = Gate::open_up_to(0);
+    let publisher = Publisher::serve({
+        let gate = gate.clone();
+        move |request| match request.path() {
+            "/index" => Reply::json(r#"["1","2","3"]"#),
+            "/1" => Reply::json(content(1, None, "at /1")).hold_at(&gate, 1),
+            path => Reply::json(content(1, None, &format!("at {path}"))),
+        }
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    let axis = format!(
+        "axis.file = {{ url = \"{}\", each = \"/*\" }}\nhttp.concurrency = 3",
+        publisher.url("/index")
+    );
+    ingest.declare_as(SOURCE, &publisher.url("/{axis.file}"), &axis);
+    let running = ingest.start_run(&[]);
+    ingest.wait_for_pages(2).await;
+    gate.open();
+    let ran = running.wait().await.expect(0);
+    assert_eq!(ran.report()["older"], 1);
+    let title = "select tender_title from ocds.release";
+    assert_eq!(ingest.value(title).await, "at /3");
+}
+
+#[tokio::test]
+async fn history_keeps_nothing_that_was_only_read_again() {
+    let publisher = Publisher::serve(|request| {
+        let year = &request.path()[1..];
+        let date = format!("{year}-01-01T00:00:00Z");
+        let items = [
+            content(1, Some(&date), year),
+            content(2, Some("2020-01-01"), "same"),
+        ];
+        Reply::json(package(&items, ""))
+    })
+    .await;
+    let mut ingest = prepare("").await;
+    ingest.configure("[sink]\nhistory = true");
+    load(&ingest, &[publisher.url("/2024")], &[])
+        .await
+        .expect(0);
+    // a migration empties the hash of a row that has to be read again
+    ingest
+        .execute("update ocds.release set content_hash = '' where release_id = '2'")
+        .await;
+    let ran = load(&ingest, &[publisher.url("/2023")], &[])
+        .await
+        .expect(0);
+    assert_eq!(ran.counts(), "1 updated, 1 older");
+    assert_eq!(ingest.count("release_history").await, 0);
+}
+
+#[tokio::test]
+async fn a_replay_treats_each_reject_as_the_run_that_met_it() {
+    let publisher = Publisher::serve(|request| {
+        let item = |key, date: &str, title: &str| content(key, Some(date), title);
+        match request.path() {
+            // met by a load: its content is newer than the present answer
+            "/old-dump" => Reply::json(item(1, "2025-01-01", "of a file\\u0000")),
+            // met by a run: its content is newer, but was served before the present answer
+            _ if request.nth == 0 => {
+                Reply::json(package(&[item(2, "2025-01-01", "early\\u0000")], ""))
+            }
+            _ => {
+                let items = [
+                    item(1, "2024-01-01", "present"),
+                    item(2, "2024-01-01", "present"),
+                ];
+                Reply::json(package(&items, ""))
+            }
+        }
+    })
+    .await;
+    let mut ingest = Ingest::with_source(&publisher, "").await;
+    ingest.configure("[sink]\nhistory = true");
+    let any = ["--max-bad-ratio", "1"];
+    load(&ingest, &[publisher.url("/old-dump")], &any)
+        .await
+        .expect(0);
+    ingest.run(&any).await.expect(0);
+    ingest.run(&any).await.expect(0);
+    // the present answer has resolved both rejects; a reject without a key would not be
+    ingest
+        .execute("update ocds.quarantine set resolved_at = null, resolution = null")
+        .await;
+    ingest.declare(&publisher, REPAIR);
+    let replayed = ingest
+        .call(&["quarantine", "replay", "--json"])
+        .await
+        .expect(0);
+    replayed.counts_of_replay();
+    let counts = replayed.report();
+    assert_eq!(
+        (&counts["updated"], &counts["older"]),
+        (&1.into(), &1.into()),
+        "{counts}"
+    );
+    let titles = "select tender_title from ocds.release order by release_id";
+    let titles = ingest.column(titles).await;
+    assert!(titles[0].starts_with("of a file"), "{titles:?}");
+    assert_eq!(titles[1], "present");
+    let kept = "select data -> 'tender' ->> 'title' from ocds.release_history";
+    assert_eq!(ingest.column(kept).await, ["present"]);
 }

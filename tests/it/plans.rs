@@ -65,7 +65,7 @@ fn insert_rows(sources: &str, [runs, pages, releases, open]: [u64; 4]) -> String
             content_hash, run_id, page_number, first_seen_at, fetched_at, data
         )
         select source, 'o-' || md5(source || i), i, case when i % 2 = 0 then now() end, 0, 0, '{{}}',
-            '', 1, 1, now(), now(), to_jsonb(repeat('x', 200))
+            '\\x01', 1, 1, now(), now(), to_jsonb(repeat('x', 200))
         from unnest('{sources}'::text[]) as source, generate_series(1, {releases}) as i;
         insert into ocds.compiled_release (
             source, ocid, origin, content_hash, run_id, page_number, first_seen_at, fetched_at, data
@@ -231,7 +231,7 @@ const BULK_LOOKUPS: &[Lookup] = &[
     ),
     (
         sql!("sink/resolve_rejects"),
-        ":source, :ocids, :ids, 'epoch', :urls",
+        ":source, :ocids, :ids, 'epoch', :urls, 1",
         100,
     ),
     (
@@ -247,12 +247,12 @@ const BULK_LOOKUPS: &[Lookup] = &[
     ),
     (
         sql!("sink/keep_replaced_releases"),
-        ":source, :ocids, :ids, :hashes, now(), 1",
+        ":source, :ocids, :ids, :hashes, now(), 1, :dates, true",
         100,
     ),
     (
         sql!("sink/keep_replaced_compiled"),
-        ":source, :ocids, :hashes, now(), 1",
+        ":source, :ocids, :hashes, now(), 1, :dates, true",
         100,
     ),
     (
@@ -284,6 +284,7 @@ async fn read_values(ingest: &Ingest) -> Vec<(&'static str, String)> {
         (":ocids", list(&ocid, 1, 100)),
         (":ids", list("i", 1, 100)),
         (":urls", list("'http://' || i", 1, 100)),
+        (":dates", list("now()", 1, 100)),
         (":hashes", list("'\\x00'::bytea", 1, 100)),
         (":chains", list("'w ' || i", 0, 49)),
         (":lasts", list("50", 0, 49)),
