@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::json::{self, Cut, Item};
+use crate::json::{self, Cut, Item, LoneObject};
 use crate::package::{self, is_storable};
 use crate::release::Reason;
 use crate::source::Items;
@@ -358,6 +358,18 @@ impl BrokenDocument {
         }
     }
 
+    /// Makes the entry for an object in the place of a list. `pointer` is the pointer to the
+    /// document, and `body` is the document.
+    #[must_use]
+    pub fn lone_object(pointer: &str, body: &Bytes, object: &LoneObject) -> Self {
+        let message = "an object in the place of a list of releases or records".to_owned();
+        let pointer = [pointer, &object.pointer].concat();
+        Self {
+            reason: Reason::OtherKind,
+            ..Self::unreadable(pointer, body.slice(object.range.clone()), message)
+        }
+    }
+
     /// Returns true if the document is a member of an archive that is no data.
     #[must_use]
     pub fn is_side_file(&self) -> bool {
@@ -463,9 +475,12 @@ impl Page {
         let mut cut = json::cut(&body, &shapes).map_err(|json::Unreadable(message)| {
             Error::unexpected(format!("read {url}: the body is {message}"))
         })?;
-        let second = json::cut_second_list(&body, &shapes, &mut cut);
         let package = package::write_text(&cut.envelope, cut.list_of_items());
         let envelope = cut.envelope.take();
+        let second = cut.take_second();
+        let lone_objects = cut.lone_objects.iter();
+        let broken = lone_objects.map(|object| BrokenDocument::lone_object("", &body, object));
+        let broken = broken.collect();
         let cuts = std::iter::once(cut).chain(second);
         let documents = cuts.map(|cut| Document {
             package: package.clone(),
@@ -485,7 +500,7 @@ impl Page {
             fetched_at: Timestamp::now(),
             envelope,
             documents: documents.collect(),
-            broken: Vec::new(),
+            broken,
             entries: None,
             validators: Validators::default(),
         })

@@ -512,7 +512,8 @@ pub enum Reason {
     /// The item is a record without anything that can be stored: it has neither releases nor a
     /// compiled release, or only links to releases beside a versioned release.
     EmptyRecord,
-    /// The item is not of the kind that the source declares for its items.
+    /// The item is not of the kind that the source declares for its items, or it is an object in
+    /// the place of a list of items.
     OtherKind,
     /// The item contains more releases than a page may have.
     TooManyReleases,

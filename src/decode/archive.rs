@@ -14,7 +14,7 @@ use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
 use super::budget::{Budget, LimitExceeded, read_within_budget};
-use super::side_file::{NameHint, START_BYTES};
+use super::side_file::{NameHint, START_BYTES, is_blank_start, skip_blank};
 use crate::page::{MAX_KEPT_BYTES, Undecodable};
 use crate::source::{Container, Filter};
 
@@ -178,19 +178,29 @@ impl Member {
                 "a member that is not stored or deflated",
             ));
         };
+        let room = room.min(MAX_KEPT_BYTES);
+        let keep = |bytes: &[u8]| {
+            let kept = hint.bytes_to_keep(&bytes[..bytes.len().min(room)]);
+            Content::SideFile(Bytes::copy_from_slice(kept))
+        };
+        let is_side_file = |start: &[u8], is_damaged: bool| {
+            hint.is_side_file(start) && (!is_damaged || hint.is_other())
+        };
         let (mut start, error) = read_start(&mut member, START_BYTES);
-        if hint.is_side_file(&start) && (error.is_none() || hint.is_other()) {
-            let room = room.min(MAX_KEPT_BYTES);
+        let is_blank = is_blank_start(&start);
+        if !is_blank && is_side_file(&start, error.is_some()) {
             let more = room.saturating_sub(start.len());
             start.extend(read_start(&mut member, more).0);
-            start.truncate(room);
-            let kept = Bytes::copy_from_slice(hint.bytes_to_keep(&start));
-            return Ok(Content::SideFile(kept));
+            return Ok(keep(&start));
         }
         let whole = Cursor::new(start).chain(member);
-        Ok(match read_within_budget(whole, claimed, budget)? {
-            Ok(content) => Content::Text(content),
-            Err(begun) => Content::Unreadable(begun, "a member that is damaged".into()),
+        let read = read_within_budget(whole, claimed, budget)?;
+        let is_damaged = read.is_err();
+        let (Ok(content) | Err(content)) = read;
+        Ok(match is_damaged {
+            _ if is_blank && is_side_file(skip_blank(&content), is_damaged) => keep(&content),
+            false => Content::Text(content),
+            true => Content::Unreadable(content, "a member that is damaged".into()),
         })
     }
 }

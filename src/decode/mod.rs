@@ -338,21 +338,16 @@ impl<'a> Decoder<'a> {
     }
 
     fn add_cut(&mut self, text: Bytes, pointer: String, mut cut: Cut) -> Result<(), LimitExceeded> {
-        let second = json::cut_second_list(&text, &self.source.items.shapes, &mut cut);
         let envelope = std::mem::take(&mut cut.envelope);
         let package = self.write_package(&envelope, cut.list_of_items())?;
-        let second = second.map(|second| Document {
-            url: None,
-            pointer: pointer.clone(),
-            body: text.clone(),
-            cut: second,
-            package: package.clone(),
-        });
+        for object in std::mem::take(&mut cut.lone_objects) {
+            self.budget.spend_items(1)?;
+            let object = BrokenDocument::lone_object(&pointer, &text, &object);
+            self.broken.push(object);
+        }
         // if the document is the whole page, the page itself keeps the envelope
         if !pointer.is_empty() {
-            let in_second = second.as_ref().and_then(|it| it.cut.list_of_items());
-            let list = cut.list_of_items().or(in_second);
-            cut.envelope = reduce_to_version(&envelope, list);
+            cut.envelope = reduce_to_version(&envelope, cut.list_of_items());
             self.budget
                 .spend_envelope(envelope::estimate_bytes(&cut.envelope))?;
             if self.envelope.is_none() {
@@ -360,19 +355,19 @@ impl<'a> Decoder<'a> {
                     .spend_envelope(envelope::estimate_bytes(&envelope))?;
             }
         }
-        self.count_document(envelope, cut.items.len())?;
-        let version = cut.envelope.clone();
-        self.documents.push(Document {
-            url: None,
-            pointer,
-            body: text,
-            cut,
-            package,
+        self.count_document(envelope, cut.item_count())?;
+        let second = cut.take_second().map(|second| Cut {
+            envelope: cut.envelope.clone(),
+            ..second
         });
-        if let Some(mut second) = second {
-            self.budget.spend_items(second.item_count())?;
-            second.cut.envelope = version;
-            self.documents.push(second);
+        for cut in std::iter::once(cut).chain(second) {
+            self.documents.push(Document {
+                url: None,
+                pointer: pointer.clone(),
+                body: text.clone(),
+                cut,
+                package: package.clone(),
+            });
         }
         Ok(())
     }
@@ -425,7 +420,7 @@ impl<'a> Decoder<'a> {
                 envelope,
                 list: Some(String::new()),
                 items,
-                extra_commas: 0,
+                ..Cut::default()
             },
             package: None,
         });

@@ -2,7 +2,8 @@
 //! data, and what an operating system adds.
 //!
 //! A member is data if its name or its first bytes say so. So data under any name are read, and a
-//! member that is named like data and cannot be read is not taken for a side file.
+//! member that is named like data and cannot be read is not taken for a side file. White space
+//! before the first bytes does not count, and a member with nothing else is like an empty one.
 
 use serde::de::IgnoredAny;
 
@@ -92,18 +93,48 @@ fn split_ending(name: &str) -> (&str, &str) {
     name.rsplit_once('.').unwrap_or((name, ""))
 }
 
-/// Returns true if a text of any charset begins like an object, or like an array of objects. A
-/// text such as `[see](here)` or `{\rtf1` does not.
+/// Returns true if a text of any charset begins like an object, or like an array of objects or
+/// arrays. A text such as `[see](here)`, `[[page]]` or `{\rtf1` does not.
 fn begins_like_json(start: &[u8]) -> bool {
-    let is_mark = |byte: &u8| matches!(byte, 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF | 0x1E);
-    let mut bytes = start
-        .iter()
-        .filter(|byte| !is_mark(byte) && !is_white_space(**byte));
-    match (bytes.next(), bytes.next()) {
-        (Some(b'{'), Some(second)) => matches!(second, b'"' | b'}'),
-        (Some(b'['), Some(second)) => matches!(second, b'{' | b']'),
-        _ => false,
+    let is_text = |byte: &&u8| !is_mark(**byte) && !is_white_space(**byte);
+    let bytes: Vec<u8> = start.iter().filter(is_text).copied().collect();
+    let depth = bytes.iter().take_while(|byte| **byte == b'[').count();
+    let inside = &bytes[depth..];
+    match (depth, inside.first()) {
+        (0, Some(b'{')) => matches!(inside.get(1), Some(b'"' | b'}')),
+        (0, _) | (1, None) => false,
+        (1, Some(first)) => matches!(first, b'{' | b']'),
+        (_, Some(b'{' | b']' | b'"' | b'-' | b'0'..=b'9') | None) => true,
+        _ => [&b"null"[..], b"true", b"false"]
+            .iter()
+            .any(|word| inside.starts_with(word)),
     }
+}
+
+/// Returns true for bytes that may stand before or between the characters of a text: those of a
+/// byte order mark, the zeros of UTF-16, and the record separator of RFC 7464.
+fn is_mark(byte: u8) -> bool {
+    matches!(byte, 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF | 0x1E)
+}
+
+/// Returns true if the first [`START_BYTES`] of a member are only white space, so that they do not
+/// show what follows.
+pub(super) fn is_blank_start(start: &[u8]) -> bool {
+    start.len() >= START_BYTES && skip_blank(start).is_empty()
+}
+
+/// Returns the first bytes of a text after the white space before them.
+pub(super) fn skip_blank(text: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !is_mark(*byte) && !is_white_space(*byte);
+    let start = text.iter().position(is_text).unwrap_or(text.len());
+    let rest = &text[start..];
+    &rest[..rest.len().min(START_BYTES)]
+}
+
+/// Returns the byte order mark before a text, or nothing.
+pub(super) fn byte_order_mark(text: &[u8]) -> &[u8] {
+    let is_part = |byte: &&u8| is_mark(**byte) && **byte >= 0x80;
+    &text[..text.iter().take_while(is_part).count()]
 }
 
 /// The members by which a server's error shows itself in place of data.
@@ -176,6 +207,15 @@ mod tests {
             (b"\x1E{\"a\"", true),
             (utf16, true),
             (b"[]", true),
+            (b"[[\"ocid\",\"id\"],[\"a\",1]]", true),
+            (b"[ [ [ -1", true),
+            (b"[[], []]", true),
+            (b"[[null", true),
+            (b"[[[", true),
+            (b"[[page]] and [[name|text]]", false),
+            (b"[[tool.settings]]", false),
+            (b"[1,2]", false),
+            (b"[", false),
             (b"{\\rtf1", false),
             (b"[see](https://publisher.example)", false),
             (b"[section]", false),
@@ -189,6 +229,22 @@ mod tests {
         }
         assert!(!NameHint::Nothing.is_side_file(b"PK\x03\x04"));
         assert!(NameHint::Other.is_side_file(b"PK\x03\x04"));
+    }
+
+    #[test]
+    fn white_space_before_a_text_is_skipped() {
+        let blank = [b'\n'; START_BYTES];
+        assert!(is_blank_start(&blank));
+        assert!(!is_blank_start(&blank[1..]));
+        assert!(!is_blank_start(&[&blank[1..], b"x"].concat()));
+        assert_eq!(
+            skip_blank(&[&blank, &b"\xEF\xBB\xBF{}"[..]].concat()),
+            b"{}"
+        );
+        assert_eq!(skip_blank(&blank), b"");
+        assert_eq!(byte_order_mark(b"\xFF\xFE \0"), b"\xFF\xFE");
+        assert_eq!(byte_order_mark(b"\xEF\xBB\xBF "), b"\xEF\xBB\xBF");
+        assert_eq!(byte_order_mark(b"\0 \0 "), b"");
     }
 
     #[test]

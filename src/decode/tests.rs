@@ -60,7 +60,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in members {
         match name.strip_suffix('/') {
@@ -259,6 +259,59 @@ fn side_files_are_told_from_data_that_cannot_be_read() {
     );
 }
 
+/// Returns an archive whose members begin in unusual ways, under names that tell nothing or
+/// something else.
+pub(super) fn archive_of_unusual_beginnings() -> Vec<u8> {
+    let blank = " \n\t\r".repeat(1_000);
+    let late = |text: &str| format!("{blank}{text}").into_bytes();
+    let utf16: Vec<u8> = format!("\u{feff}{blank}{RELEASE}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    zip(&[
+        ("a.json", RELEASE.as_bytes()),
+        ("table", br#"[["ocid","id"],["a","1"]]"#),
+        ("short", b" \n "),
+        ("long", blank.as_bytes()),
+        ("long.txt", blank.as_bytes()),
+        ("late", &late(PACKAGE)),
+        ("late.txt", &late(PACKAGE)),
+        ("prose", &late("Read me first")),
+        ("utf16", &utf16),
+        ("zeros", &[0; 5_000]),
+        ("short.json", b" \n "),
+        ("long.json", blank.as_bytes()),
+    ])
+}
+
+#[test]
+fn white_space_and_arrays_of_arrays_are_no_sign_of_a_side_file() {
+    let decoded = read(archive_of_unusual_beginnings(), "").unwrap();
+    let (late, late_txt) = (two("/late"), two("/late.txt"));
+    let mut expected = vec![
+        format!("/a.json {RELEASE}"),
+        r#"/table/0 ["ocid","id"]"#.to_owned(),
+        r#"/table/1 ["a","1"]"#.to_owned(),
+    ];
+    expected.extend(late.into_iter().chain(late_txt));
+    expected.push(format!("/utf16 {RELEASE}"));
+    assert_eq!(found(&decoded).0, expected);
+    let reasons = decoded.broken.iter();
+    let reasons = reasons.map(|it| (&*it.pointer, it.reason.as_str()));
+    assert_eq!(
+        reasons.collect::<Vec<_>>(),
+        [
+            ("/short", "side-file"),
+            ("/long", "side-file"),
+            ("/long.txt", "side-file"),
+            ("/prose", "side-file"),
+            ("/zeros", "side-file"),
+            ("/short.json", "unreadable-document"),
+            ("/long.json", "unreadable-document"),
+        ]
+    );
+}
+
 #[test]
 fn of_side_files_only_the_beginning_and_a_part_are_kept() {
     let large = vec![b'x'; 100 << 10];
@@ -340,6 +393,26 @@ fn both_lists_of_a_document_are_read() {
     let empty = r#"{"version":"1.0","releases":null,"records":[{"ocid":"r"}]}"#;
     let decoded = read(zip(&[("a.json", empty.as_bytes())]), "").unwrap();
     assert_eq!(decoded.documents[1].cut.envelope["version"], "1.0");
+    let package = decoded.documents[1].package.as_deref();
+    assert_eq!(package, Some(r#"{"version":"1.0"}"#));
+}
+
+#[test]
+fn an_object_in_the_place_of_a_list_is_rejected() {
+    let lone = r#"{"ocid":"l","id":"1"}"#;
+    let package = PACKAGE.replacen('{', &format!(r#"{{"records":{lone},"#), 1);
+    let message = "an object in the place of a list of releases or records";
+    for (pointer, body) in [
+        ("", package.clone().into_bytes()),
+        ("/a.json", zip(&[("a.json", package.as_bytes())])),
+    ] {
+        let broken = format!("{pointer}/records {message}: {lone}");
+        check(body, "", &strs(&two(pointer)), &[&broken]);
+    }
+    let lines = format!("{RELEASE}\n{package}");
+    let items = [&[format!("/0 {RELEASE}")][..], &two("/1")].concat();
+    let broken = format!("/1/records {message}: {lone}");
+    check(lines, "", &strs(&items), &[&broken]);
 }
 
 #[test]

@@ -229,11 +229,19 @@ fn reject_document(document: &BrokenDocument) -> Reject {
 /// the items.
 #[must_use]
 pub fn extract_items(body: &Bytes, cut: &Cut, options: &Options) -> Extracted {
-    let mut items = Unpacker::new(options, cut.items.len());
+    let mut items = Unpacker::new(options, cut.item_count());
     let package = package::write_text(&cut.envelope, cut.list_of_items());
     items.set_package(package.as_ref());
     items.add_document(body, "", cut, &cut.envelope);
-    items.into_extracted()
+    if let Some(second) = &cut.second {
+        items.add_document(body, "", second, &cut.envelope);
+    }
+    let mut extracted = items.into_extracted();
+    let lone_objects = cut.lone_objects.iter();
+    extracted.rejects.extend(
+        lone_objects.map(|object| reject_document(&BrokenDocument::lone_object("", body, object))),
+    );
+    extracted
 }
 
 /// Extracts one item that was kept in the quarantine. `version` is the version of the package

@@ -248,7 +248,7 @@ mod refusals {
             envelope: Value::Null,
             list: Some(String::new()),
             items: vec![item(0, 9), item(5, 2), item(usize::MAX, usize::MAX)],
-            extra_commas: 0,
+            ..Cut::default()
         };
         let extracted = extract_items(&Bytes::from_static(b"{}"), &cut, &options());
         assert_eq!(extracted.rejects.len(), 3);

@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use crate::extract::read::{self, Item, Kind, ReadRelease, Refusal};
 use crate::extract::version::{find_items_version, find_package_version};
-use crate::extract::{COMPILED_RELEASE, Extracted, Options, VERSION_1_0, column};
+use crate::extract::{COMPILED_RELEASE, Extracted, Options, VERSION_1_0, column, reject_document};
 use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_key};
 use crate::package::{self, Package};
+use crate::page::BrokenDocument;
 use crate::release::{Change, Reason, Reject, Release, UPGRADE};
 use crate::source;
 
@@ -178,26 +179,30 @@ impl<'o> Unpacker<'o> {
                 return self.refuse(item, Kind::Release, refusal);
             }
         };
-        let other = kind.find_other(&cut.envelope);
-        let other = other.and_then(|other| Some((other, other.cut(&item.served).ok()?)));
-        let lists = [Some((kind, cut)), other];
-        let count = lists.iter().flatten().map(|(_, cut)| cut.items.len()).sum();
-        if !self.reserve(count) {
+        if !self.reserve(cut.item_count() + cut.lone_objects.len()) {
             return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
-        for (kind, cut) in lists.into_iter().flatten() {
-            self.add_entries(&item, kind, &cut);
+        self.add_entries(&item, kind, &cut, &cut.envelope);
+        if let Some(second) = &cut.second {
+            self.add_entries(&item, kind.other(), second, &cut.envelope);
+        }
+        for object in &cut.lone_objects {
+            let object = BrokenDocument {
+                url: self.url.clone(),
+                ..BrokenDocument::lone_object(&item.pointer, &item.served, object)
+            };
+            self.extracted.rejects.push(reject_document(&object));
         }
     }
 
-    /// Adds the entries of one list of a package.
-    fn add_entries(&mut self, item: &Item, kind: &PackageKind, cut: &Cut) {
+    /// Adds the entries of one list of a package. `around` is the package without its lists.
+    fn add_entries(&mut self, item: &Item, kind: &PackageKind, cut: &Cut, around: &Value) {
         let version = self
             .options
             .version
-            .or_else(|| find_package_version(&cut.envelope));
+            .or_else(|| find_package_version(around));
         self.extracted.extra_commas += cut.extra_commas as u64;
-        let text = package::write_text(&cut.envelope, cut.list_of_items());
+        let text = package::write_text(around, cut.list_of_items());
         let own = text.map(|text| Arc::new(Package::new(&text, &self.options.redactor)));
         let package_of_entries = own.or_else(|| item.package.clone());
         for entry in &cut.items {
@@ -353,19 +358,20 @@ const RECORDS: PackageKind = PackageKind {
 };
 
 impl PackageKind {
+    /// Divides a package of this kind, which may also have the list of the other kind.
     fn cut(&self, package: &[u8]) -> Result<Cut, Unreadable> {
-        let shape = ItemsAt::parse(&format!("/{}/*", self.list)).expect("a valid pointer");
-        json::cut(package, &[shape])
+        json::cut_package(package, &self.shape(), &self.other().shape())
     }
 
-    /// Returns the other kind of package if the package also has a list of that kind. `envelope`
-    /// is the package without the entries of its own list.
-    fn find_other(&self, envelope: &Value) -> Option<&'static PackageKind> {
-        let has_entries = |other: &&PackageKind| {
-            let list = envelope.get(other.list).and_then(Value::as_array);
-            other.list != self.list && list.is_some_and(|list| !list.is_empty())
-        };
-        [&RELEASES, &RECORDS].into_iter().find(has_entries)
+    fn shape(&self) -> ItemsAt {
+        ItemsAt::parse(&format!("/{}/*", self.list)).expect("a valid pointer")
+    }
+
+    fn other(&self) -> &'static PackageKind {
+        match self.list == RELEASES.list {
+            true => &RECORDS,
+            false => &RELEASES,
+        }
     }
 }
 
@@ -782,6 +788,55 @@ mod tests {
         let mut found = read(&format!("[{package}]"), &declared);
         found.sort_unstable();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn nothing_of_the_other_list_of_a_package_is_lost() {
+        let check_all = |package: &str, expected: &[&str]| {
+            check(&format!("[{package}]"), expected);
+            let declared = items_declared_as(r#"{ pointer = "/*", kind = "release_package" }"#);
+            let mut found = read(&format!("[{package}]"), &declared);
+            found.sort_unstable();
+            let mut expected = expected.to_vec();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{package}");
+        };
+        let (one, two) = (record(&[]), record(&[]).replace(r#""a""#, r#""b""#));
+        // The member is there twice.
+        check_all(
+            &format!(r#"{{"releases":[{B}],"records":[{one}],"records":[{two}],"records":[]}}"#),
+            &[
+                "/0/records/0/compiledRelease a compiled",
+                "/0/records/1/compiledRelease b compiled",
+                "/0/releases/0 b 2",
+            ],
+        );
+        // An entry is no JSON, which concerns nothing else.
+        check_all(
+            &format!(r#"{{"releases":[{B}],"records":[{{"x":nope,"releases":[]}},{one}]}}"#),
+            &[
+                "/0/records/1/compiledRelease a compiled",
+                "/0/releases/0 b 2",
+                "/0/records/0 empty-record",
+            ],
+        );
+        // An object has the place of the other list.
+        check_all(
+            &format!(r#"{{"records":[{one}],"releases":[],"releases":{A}}}"#),
+            &[
+                "/0/records/0/compiledRelease a compiled",
+                "/0/releases other-kind",
+            ],
+        );
+        // The whole page may be such a package.
+        check(
+            &format!(r#"{{"releases":[{B}],"records":[{one}],"records":{A}}}"#),
+            &[
+                "/releases/0 b 2",
+                "/records/0/compiledRelease a compiled",
+                "/records other-kind",
+            ],
+        );
     }
 
     #[test]

@@ -442,7 +442,10 @@ fn build_documents(fetcher: &Fetcher, decoded: Decoded, url: &Url, item: &str) -
     } = decoded;
     for document in &mut documents {
         if document.pointer.is_empty() {
-            // the page already keeps the envelope of the index
+            // This document is a whole body. Usually the page keeps the envelope of such a
+            // document, and the version of its releases is read from there. But this page has
+            // the bodies of several items and keeps no envelope. So the document keeps the
+            // members of its own envelope that tell the version.
             let list = document.cut.list_of_items();
             document.cut.envelope = decode::reduce_to_version(&envelope, list);
         }

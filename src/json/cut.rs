@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::json::ItemsAt;
 use crate::json::lists::{
-    ListScan, ListScanError, MAX_ITEMS, describe_kind, is_key, is_record_member, parse_envelope,
+    ItemList, ListScan, ListScanError, LoneObject, MAX_ITEMS, describe_kind, is_key,
+    is_record_member, parse_envelope,
 };
 use crate::json::salvage::{SalvageError, count_extra_commas, salvage_lists};
 use crate::json::scan::{Loose, ScanError, ScanErrorKind, Scanner};
@@ -31,6 +32,11 @@ pub struct Cut {
     /// The number of places between the items that have a comma too many. Such commas are passed
     /// over.
     pub extra_commas: usize,
+    /// The other list of a package that has both `releases` and `records`, if it has items. It
+    /// has no envelope of its own.
+    pub second: Option<Box<Cut>>,
+    /// The objects in the place of a list. They are no items and must be rejected.
+    pub lone_objects: Vec<LoneObject>,
 }
 
 impl Cut {
@@ -45,9 +51,23 @@ impl Cut {
         }
     }
 
-    /// Returns the JSON Pointer of the list of items, or `None` if the page has no items.
+    /// Returns the JSON Pointer of the list of items, or `None` if the page has no items. If only
+    /// the second list has items, it is that list.
     pub(crate) fn list_of_items(&self) -> Option<&str> {
-        self.list.as_deref().filter(|_| !self.items.is_empty())
+        let second = self.second.as_ref().and_then(|it| it.list_of_items());
+        let list = self.list.as_deref().filter(|_| !self.items.is_empty());
+        list.or(second)
+    }
+
+    /// Counts the items of both lists.
+    pub(crate) fn item_count(&self) -> usize {
+        let second = self.second.as_ref().map_or(0, |second| second.items.len());
+        self.items.len() + second
+    }
+
+    /// Takes the second list out of the page.
+    pub(crate) fn take_second(&mut self) -> Option<Cut> {
+        self.second.take().map(|second| *second)
     }
 }
 
@@ -73,6 +93,8 @@ pub struct Unreadable(pub String);
 /// - A list may be `null`, or may be absent from a package. The page then has no items. If a
 ///   document contains the same list twice, the items of the second list are numbered after those
 ///   of the first.
+/// - A package may have `releases` and `records`. If both are among `shapes`, the one whose shape
+///   comes later is [`Cut::second`].
 /// - The whole document is an item if it is an object with a member `ocid`, `tag`,
 ///   `initiationType`, `compiledRelease` or `versionedRelease`. An error object that is served
 ///   with status 200 has none of these members.
@@ -87,11 +109,30 @@ pub struct Unreadable(pub String);
 /// The envelope is not JSON, the body ends too early, no shape fits, or the body contains several
 /// documents.
 pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
+    cut_tried(body, shapes, shapes)
+}
+
+/// Divides a package, as [`cut`] does. Only its list at `shape` makes it a package, but it may
+/// also have the second list at `second`.
+pub(crate) fn cut_package(
+    body: &[u8],
+    shape: &ItemsAt,
+    second: &ItemsAt,
+) -> Result<Cut, Unreadable> {
+    let tried = std::slice::from_ref(shape);
+    cut_tried(body, tried, &[shape.clone(), second.clone()])
+}
+
+/// Divides a body by the first of the `tried` shapes that fits. A second list must be among
+/// `shapes`.
+fn cut_tried(body: &[u8], tried: &[ItemsAt], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
     let mut lacks = Vec::new();
-    let takes_documents = shapes.iter().any(|shape| !shape.is_list());
-    for shape in shapes {
+    let takes_documents = tried.iter().any(|shape| !shape.is_list());
+    for shape in tried {
         let result = if shape.is_list() {
-            cut_lists(body, shape, takes_documents)
+            let second = find_second_name(shape, shapes);
+            let scan = ListScan::new(body, shape.path(), second);
+            cut_lists(scan, takes_documents)
         } else {
             cut_document(body)
         };
@@ -101,7 +142,7 @@ pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
             Err(CutError::Unreadable(found)) => return Err(Unreadable(found)),
         }
     }
-    if let Some(envelope) = parse_empty_package(body, shapes) {
+    if let Some(envelope) = parse_empty_package(body, tried) {
         return Ok(Cut {
             envelope,
             ..Cut::default()
@@ -114,35 +155,20 @@ pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
     Err(Unreadable(found))
 }
 
-/// Divides the second list of a page that has both `releases` and `records`. `cut` is the page
-/// divided into the items of the first list, so its envelope shows whether there is a second one.
-/// The second list must be among the shapes. It is removed from the envelope, and the new `Cut`
-/// has no envelope of its own.
-pub fn cut_second_list(body: &[u8], shapes: &[ItemsAt], cut: &mut Cut) -> Option<Cut> {
-    let list = name_second_list(cut.list.as_deref()?)?;
-    let entries = cut.envelope.pointer_mut(&list)?;
-    if entries.as_array().is_none_or(Vec::is_empty) {
-        return None;
-    }
-    let shape = find_shape(&list, shapes)?;
-    let mut second = cut_lists(body, shape, false).ok()?;
-    *entries = Value::Array(Vec::new());
-    second.envelope = Value::Null;
-    Some(second)
-}
-
-/// Returns the pointer to the list that a package may have besides this list.
-pub(super) fn name_second_list(list: &str) -> Option<String> {
-    match list.rsplit_once('/')? {
-        (place, "releases") => Some(format!("{place}/records")),
-        (place, "records") => Some(format!("{place}/releases")),
-        _ => None,
-    }
-}
-
-pub(super) fn find_shape<'s>(list: &str, shapes: &'s [ItemsAt]) -> Option<&'s ItemsAt> {
-    let shape = format!("{list}/*");
-    shapes.iter().find(|known| known.to_string() == shape)
+/// Returns the name of the list that a package may have beside the list of a shape, if it is
+/// among the shapes.
+pub(super) fn find_second_name(shape: &ItemsAt, shapes: &[ItemsAt]) -> Option<&'static str> {
+    let (name, place) = shape.path().split_last()?;
+    let second = match &**name {
+        "releases" => "records",
+        "records" => "releases",
+        _ => return None,
+    };
+    let is_second = |other: &ItemsAt| {
+        let path = other.path().split_last();
+        other.is_list() && path.is_some_and(|path| path.0 == second && path.1 == place)
+    };
+    shapes.iter().any(is_second).then_some(second)
 }
 
 const MAX_EMPTY_PACKAGE_BYTES: usize = 64 << 10;
@@ -259,9 +285,8 @@ fn cut_document(body: &[u8]) -> Result<Cut, CutError> {
 }
 
 /// Divides a body whose items are in a list. If `rejects_records` is true, a record does not fit.
-fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut, CutError> {
-    let mut scan = ListScan::new(body, shape.path());
-    let mut extra_commas = 0;
+fn cut_lists(mut scan: ListScan<'_>, rejects_records: bool) -> Result<Cut, CutError> {
+    let body = scan.body;
     let lists = match scan.scan_document() {
         Ok(()) => std::mem::take(&mut scan.lists),
         Err(ListScanError::WrongShape(lack)) => return Err(CutError::WrongShape(lack)),
@@ -270,17 +295,25 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut,
             return Err(CutError::Unreadable(found.to_owned()));
         }
         Err(ListScanError::Scan(error)) => {
-            let lists = salvage_lists(&scan)
+            let mut lists = salvage_lists(&scan)
                 .map_err(|failure| CutError::from_salvage_error(body, failure, error))?;
-            extra_commas = lists
-                .iter()
-                .map(|list| count_extra_commas(body, list))
-                .sum();
+            for list in &mut lists {
+                list.extra_commas = count_extra_commas(body, list);
+            }
             lists
         }
     };
-    if lists.is_empty() {
-        return Err(CutError::WrongShape(Some(scan.pointer())));
+    let mut own = lists.iter().filter(|list| !list.is_second);
+    let is_list = match scan.has_other_value {
+        true => own.any(|list| list.is_array(body)),
+        false => own.next().is_some(),
+    };
+    if !is_list {
+        let lack = match scan.has_other_value {
+            true => format!("an array at {}", scan.pointer()),
+            false => scan.pointer(),
+        };
+        return Err(CutError::WrongShape(Some(lack)));
     }
     if scan.is_record && rejects_records {
         return Err(CutError::WrongShape(None));
@@ -292,7 +325,23 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut,
         )));
     }
     let envelope = parse_envelope(body, &lists).map_err(CutError::Unreadable)?;
+    let lone_objects = scan.lone_objects(&lists);
+    let (second, own): (Vec<_>, Vec<_>) = lists.into_iter().partition(|list| list.is_second);
+    let second = join_lists(scan.pointer_to(true), second);
+    let has_content = !second.items.is_empty() || second.extra_commas > 0;
+    Ok(Cut {
+        envelope,
+        second: has_content.then(|| Box::new(second)),
+        lone_objects,
+        ..join_lists(scan.pointer(), own)
+    })
+}
+
+/// Makes one list of all lists that have the same name.
+fn join_lists(pointer: String, lists: Vec<ItemList>) -> Cut {
+    let extra_commas = lists.iter().map(|list| list.extra_commas).sum();
     // The capacity is exact, so that no memory is left unused.
+    let spans = lists.iter().map(|list| list.spans.len()).sum();
     let mut items = Vec::with_capacity(spans);
     let spans = lists.into_iter().flat_map(|list| list.spans);
     items.extend(spans.enumerate().map(|(index, span)| Item {
@@ -300,12 +349,12 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut,
         range: span.range,
         depth: span.depth,
     }));
-    Ok(Cut {
-        envelope,
-        list: Some(scan.pointer()),
+    Cut {
+        list: Some(pointer),
         items,
         extra_commas,
-    })
+        ..Cut::default()
+    }
 }
 
 #[cfg(test)]
@@ -366,18 +415,98 @@ mod tests {
     fn a_page_may_have_two_lists() {
         let body = br#"{"records":[{"b":2}],"uri":"u","releases":[{"a":1}],"more":[3]}"#;
         let shapes = shapes(&["/releases/*", "/records/*"]);
-        let mut first = cut(body, &shapes).unwrap();
+        let first = cut(body, &shapes).unwrap();
         assert_eq!(first.list.as_deref(), Some("/releases"));
-        let second = cut_second_list(body, &shapes, &mut first).unwrap();
+        let second = first.second.unwrap();
         assert_eq!(second.list.as_deref(), Some("/records"));
         assert_eq!(&body[second.items[0].range.clone()], br#"{"b":2}"#);
         let envelope = json!({"records": [], "uri": "u", "releases": [], "more": [3]});
         assert_eq!(first.envelope, envelope);
-        assert!(cut_second_list(body, &shapes, &mut first).is_none());
         // Whoever declares one list does not want the other one.
-        let mut first = cut(body, &shapes[..1]).unwrap();
-        assert!(cut_second_list(body, &shapes[..1], &mut first).is_none());
+        let first = cut(body, &shapes[..1]).unwrap();
+        assert!(first.second.is_none());
         assert_eq!(first.envelope["records"], json!([{"b": 2}]));
+    }
+
+    /// Returns the pointers of all items and lone objects of a page with two lists.
+    fn pointers_of(body: &str) -> Vec<String> {
+        let shapes = shapes(&["/releases/*", "/records/*", "/*", ""]);
+        let mut first = cut(body.as_bytes(), &shapes).unwrap();
+        let second = first.take_second();
+        let cuts = std::iter::once(&first).chain(&second);
+        let items = cuts.flat_map(|cut| cut.items.iter().map(|item| cut.pointer(item)));
+        let objects = first.lone_objects.iter().map(|it| {
+            assert!(body[it.range.clone()].starts_with('{'), "{body}");
+            format!("object {}", it.pointer)
+        });
+        items.chain(objects).collect()
+    }
+
+    #[test]
+    fn nothing_of_a_second_list_is_lost() {
+        let two = ["/releases/0", "/records/0"];
+        for body in [
+            // The member occurs again, as an empty list or as something else.
+            r#"{"releases":[1],"records":[2],"records":[]}"#,
+            r#"{"records":[2],"releases":[1],"records":null}"#,
+            r#"{"records":[2],"records":7,"releases":[1]}"#,
+            r#"{"records":"u","releases":[1],"rec\u006frds":[2]}"#,
+            // What is wrong in an item of the second list concerns only that item.
+            r#"{"releases":[1],"records":[{"amount":01,"x":nope}]}"#,
+            r#"{"releases":[1],"records":[{"ocid":"x","id":"1","title":"6" pipe","a":"b"}]}"#,
+            r#"{"records":[{"ocid":"x","id":"1",}],"releases":[1]}"#,
+        ] {
+            assert_eq!(pointers_of(body), two, "{body}");
+        }
+        let deep = format!(
+            r#"{{"releases":[1],"records":[{}{}]}}"#,
+            "[".repeat(200),
+            "]".repeat(200)
+        );
+        assert_eq!(pointers_of(&deep), two);
+        // Neither list counts as a part of the envelope.
+        let long = format!("\"{}\"", "x".repeat(MAX_ENVELOPE_BYTES));
+        for (releases, records) in [(&*long, "2"), ("1", &*long)] {
+            let body = format!(r#"{{"releases":[{releases}],"records":[{records}]}}"#);
+            assert_eq!(pointers_of(&body), two);
+        }
+        let body = r#"{"releases":[1],"records":[2,3],"releases":[4],"records":[5]}"#;
+        let all = [
+            "/releases/0",
+            "/releases/1",
+            "/records/0",
+            "/records/1",
+            "/records/2",
+        ];
+        assert_eq!(pointers_of(body), all);
+    }
+
+    #[test]
+    fn an_object_in_the_place_of_a_list_is_told_if_it_mentions_an_ocid() {
+        for (body, expected) in [
+            (
+                r#"{"releases":[1],"records":{"x":{"ocid":"a"}}}"#,
+                "object /records",
+            ),
+            (
+                r#"{"releases":[1],"releases":{"ocid":"a"}}"#,
+                "object /releases",
+            ),
+            (
+                r#"{"records":{"ocid":"a"},"releases":[1]}"#,
+                "object /records",
+            ),
+        ] {
+            assert_eq!(pointers_of(body), ["/releases/0", expected], "{body}");
+        }
+        let body = r#"{"releases":{"ocid":"a"},"records":[1]}"#;
+        assert_eq!(pointers_of(body), ["/records/0", "object /releases"]);
+        for other in [r#"{"total":1}"#, "12", r#""ocid""#, "true"] {
+            let body = format!(r#"{{"releases":[1],"records":{other},"releases":{other}}}"#);
+            assert_eq!(pointers_of(&body), ["/releases/0"]);
+            let (_, envelope) = cut_of(body.as_bytes(), &["/releases/*", "/records/*"]);
+            assert_eq!(envelope["records"].to_string(), other);
+        }
     }
 
     #[test]
@@ -506,7 +635,7 @@ mod tests {
                 "a JSON object without an array at /releases or ocid",
             ),
             (
-                "{\"releases\":[1],\"releases\":2}",
+                "{\"releases\":null,\"releases\":2}",
                 "a JSON object without an array at /releases or ocid",
             ),
             (

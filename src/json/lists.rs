@@ -4,6 +4,10 @@
 //! If the path to a list is `data`, `releases`, the scan enters the document's object, then
 //! enters the object at `data`, and then reads the array at `releases`. It skips the values of
 //! all other members.
+//!
+//! A package may have two lists, `releases` and `records`. A scan can read both, and it reads
+//! each of them again if the package contains the member twice. Some readers of JSON keep only
+//! the last of several members with one name. That would lose items here, so all of them count.
 
 use std::ops::Range;
 
@@ -21,13 +25,37 @@ pub const MAX_ITEMS: usize = 1_000_000;
 /// into a tree, which can need fifty times the size of the text.
 pub const MAX_ENVELOPE_BYTES: usize = 4 << 20;
 
-/// An array of items, or a `null` in the place of such an array.
+/// An array of items, or a `null` or an object in the place of such an array.
 #[derive(Clone, Debug)]
 pub(super) struct ItemList {
+    /// True if this is the second list of the package.
+    pub(super) is_second: bool,
     /// The range of the list's bytes with its brackets. If the scan failed within the list, the
     /// range ends where the scan failed.
     pub(super) range: Range<usize>,
     pub(super) spans: Vec<ItemSpan>,
+    /// The number of places that have a comma too many.
+    pub(super) extra_commas: usize,
+}
+
+impl ItemList {
+    pub(super) fn is_array(&self, body: &[u8]) -> bool {
+        body.get(self.range.start) == Some(&b'[')
+    }
+
+    pub(super) fn is_object(&self, body: &[u8]) -> bool {
+        body.get(self.range.start) == Some(&b'{')
+    }
+}
+
+/// An object in the place of a list of releases or records, beside the list of items. It mentions
+/// an ocid, so it may be a release or a record, and must not be lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoneObject {
+    /// The JSON Pointer of the object, such as `/records`.
+    pub pointer: String,
+    /// The range of the object's bytes.
+    pub range: Range<usize>,
 }
 
 /// The position and the depth of an item whose index in its list is not known yet.
@@ -37,20 +65,24 @@ pub(super) struct ItemSpan {
     pub(super) depth: usize,
 }
 
-/// A scan of a document that finds the lists at a path.
+/// A scan of a document that finds the lists at a path, and those of a second name beside them.
 #[derive(Clone)]
 pub(super) struct ListScan<'b> {
     pub(super) body: &'b [u8],
     path: &'b [String],
+    /// The name of the second list, in the same object as the list at the path.
+    second: Option<&'b str>,
     scanner: Scanner<'b, Loose>,
     /// The lists that were found so far. If the scan failed, the last list may be incomplete.
     pub(super) lists: Vec<ItemList>,
+    /// True if a value at the path is neither an array nor `null`.
+    pub(super) has_other_value: bool,
     /// True if the document has a member that only records have.
     pub(super) is_record: bool,
 }
 
 pub(super) enum ListScanError {
-    /// A value on the path is not an object, or the value at the end of the path is not an array.
+    /// A value on the path is not an object, or the document should be an array and is not one.
     /// If the document is an object, the text says what it lacks.
     WrongShape(Option<String>),
     /// The document is complete, but another document follows it.
@@ -75,23 +107,28 @@ impl From<ScanError> for ListScanError {
 enum Position {
     /// The scan is before the value to which this number of the path's names leads.
     BeforeValue(usize),
+    BeforeList {
+        is_second: bool,
+    },
     BeforeMember(usize),
     AfterValue(usize),
 }
 
 impl<'b> ListScan<'b> {
-    pub(super) fn new(body: &'b [u8], path: &'b [String]) -> Self {
+    pub(super) fn new(body: &'b [u8], path: &'b [String], second: Option<&'b str>) -> Self {
         Self {
             body,
             path,
+            second,
             scanner: Scanner::new(body, 0, Loose),
             lists: Vec::new(),
+            has_other_value: false,
             is_record: false,
         }
     }
 
     pub(super) fn scan_document(&mut self) -> Result<(), ListScanError> {
-        self.scan_from(Position::BeforeValue(0))
+        self.scan_from(self.before_value(0))
     }
 
     /// Scans the rest of the document, after a list that ends at `at`. Returns the lists in that
@@ -100,7 +137,8 @@ impl<'b> ListScan<'b> {
         &self,
         at: usize,
     ) -> (Result<Vec<ItemList>, ListScanError>, usize) {
-        let (rest, result) = self.scan_after_list(at);
+        let mut rest = self.rest_from(at);
+        let result = rest.scan_from(Position::AfterValue(self.path.len()));
         let end = match &result {
             Err(ListScanError::Scan(error)) => error.at,
             _ => rest.scanner.position(),
@@ -108,15 +146,23 @@ impl<'b> ListScan<'b> {
         (result.map(|()| rest.lists), end)
     }
 
-    /// Scans the rest of the document, after a list that ends at `at`.
-    pub(super) fn scan_after_list(&self, at: usize) -> (ListScan<'b>, Result<(), ListScanError>) {
-        let mut rest = ListScan {
-            scanner: Scanner::new(self.body, at, Loose),
-            ..ListScan::new(self.body, self.path)
-        };
-        let level = self.path.len();
-        let result = rest.scan_from(Position::AfterValue(level));
+    /// Scans the document after a list that ends at `at`, up to the next array of items. Returns
+    /// true if that array is the second list, or `None` if the document ends first. The scan
+    /// stops before the array.
+    pub(super) fn scan_to_next_list(
+        &self,
+        at: usize,
+    ) -> (ListScan<'b>, Result<Option<bool>, ListScanError>) {
+        let mut rest = self.rest_from(at);
+        let result = rest.advance_to_array(Position::AfterValue(self.path.len()));
         (rest, result)
+    }
+
+    fn rest_from(&self, at: usize) -> ListScan<'b> {
+        ListScan {
+            scanner: Scanner::new(self.body, at, Loose),
+            ..ListScan::new(self.body, self.path, self.second)
+        }
     }
 
     pub(super) fn position(&self) -> usize {
@@ -124,17 +170,47 @@ impl<'b> ListScan<'b> {
     }
 
     fn scan_from(&mut self, mut position: Position) -> Result<(), ListScanError> {
+        while let Some(next) = self.advance(position)? {
+            position = next;
+        }
+        Ok(())
+    }
+
+    fn advance_to_array(&mut self, mut position: Position) -> Result<Option<bool>, ListScanError> {
         loop {
-            position = match position {
-                Position::BeforeValue(level) if level == self.path.len() => {
-                    self.pass_list()?;
-                    Position::AfterValue(level)
-                }
-                Position::BeforeValue(level) => self.enter_object(level)?,
-                Position::BeforeMember(level) => self.pass_member(level)?,
-                Position::AfterValue(0) => return self.expect_end(),
-                Position::AfterValue(level) => self.pass_separator(level)?,
-            };
+            if let Position::BeforeList { is_second } = position
+                && self.scanner.peek_kind()? == b'['
+            {
+                return Ok(Some(is_second));
+            }
+            match self.advance(position)? {
+                Some(next) => position = next,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Moves to the next position. Returns `None` at the end of the document.
+    fn advance(&mut self, position: Position) -> Result<Option<Position>, ListScanError> {
+        Ok(Some(match position {
+            Position::BeforeList { is_second } => {
+                self.pass_list(is_second)?;
+                Position::AfterValue(self.path.len())
+            }
+            Position::BeforeValue(level) => self.enter_object(level)?,
+            Position::BeforeMember(level) => self.pass_member(level)?,
+            Position::AfterValue(0) => {
+                self.expect_end()?;
+                return Ok(None);
+            }
+            Position::AfterValue(level) => self.pass_separator(level)?,
+        }))
+    }
+
+    fn before_value(&self, level: usize) -> Position {
+        match level == self.path.len() {
+            true => Position::BeforeList { is_second: false },
+            false => Position::BeforeValue(level),
         }
     }
 
@@ -163,7 +239,11 @@ impl<'b> ListScan<'b> {
         let key = self.scanner.read_key()?;
         let key = &self.body[key];
         if is_key(key, &self.path[level - 1]) {
-            return Ok(Position::BeforeValue(level));
+            return Ok(self.before_value(level));
+        }
+        let is_second = |name| level == self.path.len() && is_key(key, name);
+        if self.second.is_some_and(is_second) {
+            return Ok(Position::BeforeList { is_second: true });
         }
         self.is_record |= level == 1 && is_record_member(key);
         self.scanner.skip_value()?;
@@ -178,21 +258,12 @@ impl<'b> ListScan<'b> {
     }
 
     /// Moves past the list and stores the positions of its items.
-    fn pass_list(&mut self) -> Result<(), ListScanError> {
+    fn pass_list(&mut self, is_second: bool) -> Result<(), ListScanError> {
         let kind = self.scanner.peek_kind()?;
-        let start = self.scanner.position();
-        if kind == b'n' && !self.path.is_empty() {
-            let null = self.scanner.read_scalar()?;
-            if &self.body[null.clone()] != b"null" {
-                return Err(ScanError::invalid(null.start, "a value was expected").into());
-            }
-            let (range, spans) = (null, Vec::new());
-            self.lists.push(ItemList { range, spans });
-            return Ok(());
-        }
         if kind != b'[' {
-            return Err(self.wrong_shape_error(self.path.len()));
+            return self.pass_other_value(kind, is_second);
         }
+        let start = self.scanner.position();
         let mut spans = Vec::new();
         let result = self.scanner.walk_entries(|scanner| {
             let (range, depth) = scanner.read_value()?;
@@ -202,21 +273,81 @@ impl<'b> ListScan<'b> {
             Ok(())
         });
         let range = start..self.scanner.position();
-        self.lists.push(ItemList { range, spans });
+        self.lists.push(ItemList {
+            is_second,
+            range,
+            spans,
+            extra_commas: 0,
+        });
         Ok(result?)
+    }
+
+    /// Moves past a value in the place of a list. An object is stored like a list if it may be
+    /// a release or contain one, so that it is not lost.
+    fn pass_other_value(&mut self, kind: u8, is_second: bool) -> Result<(), ListScanError> {
+        if self.path.is_empty() {
+            return Err(self.wrong_shape_error(0));
+        }
+        let (range, _depth) = self.scanner.read_value()?;
+        let value = &self.body[range.clone()];
+        let is_null = kind == b'n';
+        if is_null && value != b"null" {
+            // The rest of the word may follow later.
+            let is_end = range.end == self.body.len();
+            let error = match is_end {
+                true => ScanError::unexpected_end(range.end),
+                false => ScanError::invalid(range.start, "a value was expected"),
+            };
+            return Err(error.into());
+        }
+        self.has_other_value |= !is_null && !is_second;
+        let mentions_ocid = || memchr::memmem::find(value, b"\"ocid\"").is_some();
+        if is_null || (kind == b'{' && mentions_ocid()) {
+            self.lists.push(ItemList {
+                is_second,
+                range,
+                spans: Vec::new(),
+                extra_commas: 0,
+            });
+        }
+        Ok(())
     }
 
     fn wrong_shape_error(&self, level: usize) -> ListScanError {
         ListScanError::WrongShape((level > 0).then(|| format!("an array at {}", self.pointer())))
     }
 
-    /// Returns the JSON Pointer of the list, such as `/releases`.
+    /// Returns the JSON Pointer of the list at the path, such as `/releases`.
     pub(super) fn pointer(&self) -> String {
-        self.path
-            .iter()
-            .map(|name| format!("/{}", escape_token(name)))
-            .collect()
+        write_pointer(self.path)
     }
+
+    /// Returns the JSON Pointer of the list, or of the second list.
+    pub(super) fn pointer_to(&self, is_second: bool) -> String {
+        match (self.second, self.path) {
+            (Some(second), [place @ .., _name]) if is_second => {
+                format!("{}/{}", write_pointer(place), escape_token(second))
+            }
+            _ => self.pointer(),
+        }
+    }
+
+    /// Returns the objects among the lists. Their positions are relative to the body.
+    pub(super) fn lone_objects(&self, lists: &[ItemList]) -> Vec<LoneObject> {
+        let objects = lists.iter().filter(|list| list.is_object(self.body));
+        let lone_object = |list: &ItemList| LoneObject {
+            pointer: self.pointer_to(list.is_second),
+            range: list.range.clone(),
+        };
+        objects.map(lone_object).collect()
+    }
+}
+
+/// Returns the JSON Pointer that consists of these names.
+pub(super) fn write_pointer(path: &[String]) -> String {
+    path.iter()
+        .map(|name| format!("/{}", escape_token(name)))
+        .collect()
 }
 
 pub(super) fn describe_kind(body: &[u8]) -> &'static str {
@@ -249,8 +380,7 @@ pub(super) fn parse_envelope(body: &[u8], lists: &[ItemList]) -> Result<Value, S
     let mut start = 0;
     for list in lists {
         text.extend_from_slice(&body[start..list.range.start]);
-        let is_array = body[list.range.clone()].starts_with(b"[");
-        text.extend_from_slice(if is_array { b"[]" } else { b"null" });
+        text.extend_from_slice(if list.is_array(body) { b"[]" } else { b"null" });
         start = list.range.end;
     }
     text.extend_from_slice(&body[start..]);

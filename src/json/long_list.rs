@@ -8,6 +8,9 @@
 //! The result does not depend on the sizes of the windows, so a run that resumes in the middle of
 //! a file finds the same items again.
 //!
+//! If another list follows in the same package, the portion before it ends where that list begins,
+//! and the other list is divided in the same way.
+//!
 //! An extra brace ends an item too early, and only the text after it shows that. So the last item
 //! of a window is not returned until the text after it looks like another item.
 
@@ -15,17 +18,21 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::cut::{find_shape, name_second_list};
-use super::lists::{ItemSpan, ListScan, ListScanError, parse_envelope};
+use super::cut::find_second_name;
+use super::lists::{
+    ItemList, ItemSpan, ListScan, ListScanError, LoneObject, parse_envelope, write_pointer,
+};
 use super::salvage;
 use super::scan::{Loose, ScanError, Scanner, is_white_space};
-use crate::json::{Cut, Item, ItemsAt, cut};
+use crate::json::{Item, ItemsAt};
 
 /// A list that is read window by window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongList {
     /// The names of the members that lead to the list.
     path: Vec<String>,
+    /// The name of the second list that the package may have in the same object.
+    second: Option<String>,
     pointer: String,
 }
 
@@ -38,6 +45,8 @@ pub struct DocumentStart {
     pub start: usize,
     /// The part of the envelope that comes before the list.
     pub envelope: Value,
+    /// The objects before the list that are in the place of a list.
+    pub lone_objects: Vec<LoneObject>,
 }
 
 /// The limits for a portion, which is a group of items that is returned together.
@@ -61,6 +70,9 @@ pub struct Portion {
     pub continuation: Continuation,
     /// The number of places in the portion that have a comma too many.
     pub extra_commas: usize,
+    /// The objects after the list that are in the place of a list. Their positions are relative
+    /// to the window.
+    pub lone_objects: Vec<LoneObject>,
 }
 
 /// Says what follows a portion.
@@ -70,10 +82,19 @@ pub enum Continuation {
     MoreItems,
     /// The window has no other complete item. The caller must add more text.
     MoreText,
+    /// The list has ended, and another one of the same package follows. The rest of the window
+    /// begins after the bracket that opens it.
+    NextList {
+        /// The list that follows. It may have the same name as the list before it.
+        list: LongList,
+        /// True if the text between the lists shows that the document is a record.
+        is_record: bool,
+    },
     /// The document has ended.
     End {
-        /// True if the document is a record and the list contains the record's releases. The
-        /// other parts of the record are then not among the items.
+        /// True if the text after the list shows that the document is a record and that the list
+        /// contains the record's releases. The other parts of the record are then not among the
+        /// items.
         is_record: bool,
     },
     /// The rest of the document cannot be divided into items. The text describes the rest.
@@ -87,33 +108,37 @@ impl DocumentStart {
     pub fn find(body: &[u8], shapes: &[ItemsAt]) -> Option<Self> {
         let mut lists = shapes.iter().filter(|shape| shape.is_list());
         lists.find_map(|shape| {
-            let mut scan = ListScan::new(body, shape.path());
+            let second = find_second_name(shape, shapes);
+            let mut scan = ListScan::new(body, shape.path(), second);
             // The scan fails, because the body is only the start of the document. The lists that
             // it has found are used all the same.
             let _ = scan.scan_document();
-            let start = scan.lists.first()?.range.start;
-            let envelope = parse_text_before(body, start, shape.path())?;
+            let at = scan.lists.iter().position(|list| list.is_array(body))?;
+            let (before, list) = (&scan.lists[..at], &scan.lists[at]);
+            let envelope = parse_text_before(&body[..list.range.start], before, shape.path())?;
             let is_record = scan.is_record || envelope.get("ocid").is_some();
+            let of_shape = LongList {
+                path: shape.path().to_vec(),
+                second: second.map(str::to_owned),
+                pointer: scan.pointer(),
+            };
             (!is_record).then(|| Self {
-                list: LongList {
-                    path: shape.path().to_vec(),
-                    pointer: scan.pointer(),
-                },
-                start: start + 1,
+                list: of_shape.find_list(list.is_second),
+                start: list.range.start + 1,
                 envelope,
+                lone_objects: scan.lone_objects(before),
             })
         })
     }
 }
 
-fn parse_text_before(body: &[u8], start: usize, path: &[String]) -> Option<Value> {
-    if body.get(start) != Some(&b'[') {
-        return None;
-    }
-    let mut whole = body[..start].to_vec();
+/// Parses the text before a list as if the list were empty and the document ended after it.
+/// `before` are the values in the place of a list that the text contains.
+fn parse_text_before(text: &[u8], before: &[ItemList], path: &[String]) -> Option<Value> {
+    let mut whole = text.to_vec();
     whole.extend_from_slice(b"[]");
     whole.extend(path.iter().map(|_| b'}'));
-    parse_envelope(&whole, &[]).ok()
+    parse_envelope(&whole, before).ok()
 }
 
 impl LongList {
@@ -121,6 +146,24 @@ impl LongList {
     #[must_use]
     pub fn pointer(&self) -> &str {
         &self.pointer
+    }
+
+    /// Returns this list, or the second list of its package.
+    fn find_list(&self, is_second: bool) -> Self {
+        let (true, Some(second), [place @ .., name]) = (is_second, &self.second, &*self.path)
+        else {
+            return self.clone();
+        };
+        let path = [place, std::slice::from_ref(second)].concat();
+        Self {
+            pointer: write_pointer(&path),
+            path,
+            second: Some(name.clone()),
+        }
+    }
+
+    fn scan<'b>(&'b self, body: &'b [u8]) -> ListScan<'b> {
+        ListScan::new(body, &self.path, self.second.as_deref())
     }
 
     /// Returns items from the start of a window. The window must start with an item, with the
@@ -141,6 +184,7 @@ impl LongList {
             is_first: first == 0,
             extra_commas: 0,
             extra_commas_before_last: 0,
+            lone_objects: Vec::new(),
             spans: Vec::new(),
             certain: 0,
             at: 0,
@@ -155,6 +199,7 @@ impl LongList {
             spans,
             at,
             extra_commas,
+            lone_objects,
             ..
         } = cutter;
         let items = spans.into_iter().enumerate().map(|(index, span)| Item {
@@ -167,42 +212,8 @@ impl LongList {
             end: at,
             continuation,
             extra_commas,
+            lone_objects,
         }
-    }
-
-    /// Divides a second list of the document that comes before this list. `before` is the text up
-    /// to the bracket that opens this list. Returns the second list with the text that it is in.
-    #[must_use]
-    pub fn cut_list_before(&self, before: &[u8], shapes: &[ItemsAt]) -> Option<(Vec<u8>, Cut)> {
-        let closed = "]".to_owned() + &"}".repeat(self.path.len());
-        self.cut_second_list(shapes, || [before, closed.as_bytes()].concat(), before)
-    }
-
-    /// Divides a second list of the document that comes after this list. `after` is the text after
-    /// the last item of this list. Returns the second list with the text that it is in.
-    #[must_use]
-    pub fn cut_list_after(&self, after: &[u8], shapes: &[ItemsAt]) -> Option<(Vec<u8>, Cut)> {
-        let end = after.iter().position(|byte| *byte == b']')?;
-        let after = &after[end..];
-        let whole = || [&*self.text_before_items(), after].concat();
-        self.cut_second_list(shapes, whole, after)
-    }
-
-    /// Divides the second list of a whole document, which is built only if a part of it mentions
-    /// the list.
-    fn cut_second_list(
-        &self,
-        shapes: &[ItemsAt],
-        build_whole: impl Fn() -> Vec<u8>,
-        part: &[u8],
-    ) -> Option<(Vec<u8>, Cut)> {
-        let list = name_second_list(&self.pointer)?;
-        let (_, name) = list.rsplit_once('/')?;
-        memchr::memmem::find(part, name.as_bytes())?;
-        let shape = find_shape(&list, shapes)?;
-        let whole = build_whole();
-        let cut = cut(&whole, std::slice::from_ref(shape)).ok()?;
-        (!cut.items.is_empty()).then_some((whole, cut))
     }
 
     /// Returns the start of a document that has only this list.
@@ -226,6 +237,7 @@ struct PortionCutter<'w> {
     extra_commas: usize,
     /// The number of those places that are before the last of `spans`.
     extra_commas_before_last: usize,
+    lone_objects: Vec<LoneObject>,
     spans: Vec<ItemSpan>,
     /// The number of `spans` that text after the window cannot change.
     certain: usize,
@@ -317,14 +329,15 @@ impl PortionCutter<'_> {
         }
     }
 
-    /// Moves past the end of the list and the rest of the document.
+    /// Moves past the end of the list, and up to the next list or the end of the document.
     fn cut_list_end(&mut self) -> Option<Continuation> {
-        let scan = ListScan::new(self.window, &self.list.path);
-        let (rest, ended) = scan.scan_after_list(self.at + 1);
-        match ended {
+        let scan = self.list.scan(self.window);
+        let (rest, ended) = scan.scan_to_next_list(self.at + 1);
+        let next = match ended {
+            Ok(Some(is_second)) => Some(self.list.find_list(is_second)),
             // The document seems complete, but more text may follow.
-            Ok(()) if !self.is_all => return Some(self.require_more_text()),
-            Ok(()) | Err(ListScanError::SecondDocument) => {}
+            Ok(None) if !self.is_all => return Some(self.require_more_text()),
+            Ok(None) | Err(ListScanError::SecondDocument) => None,
             Err(error) if error.is_unexpected_end() && !self.is_all => {
                 return Some(self.require_more_text());
             }
@@ -333,13 +346,19 @@ impl PortionCutter<'_> {
                 let what = "a document with another value of the same name".into();
                 return Some(Continuation::Broken(what));
             }
-        }
-        self.at = rest.position();
+        };
+        self.lone_objects = rest.lone_objects(&rest.lists);
         let is_record = rest.is_record;
-        // The document may contain the same list twice.
-        let more = rest.lists.into_iter().flat_map(|list| list.spans);
-        self.spans.extend(more);
-        Some(Continuation::End { is_record })
+        Some(match next {
+            Some(list) => {
+                self.at = rest.position() + 1;
+                Continuation::NextList { list, is_record }
+            }
+            None => {
+                self.at = rest.position();
+                Continuation::End { is_record }
+            }
+        })
     }
 
     /// Adds a damaged item to the portion. If later text can still change the last item, the
@@ -370,7 +389,7 @@ impl PortionCutter<'_> {
         let mut body = self.list.text_before_items();
         let start = body.len();
         body.extend_from_slice(&self.window[self.at..]);
-        let scan = ListScan::new(&body, &self.list.path);
+        let scan = self.list.scan(&body);
         let (span, next) = salvage::find_damaged_item(&scan, start, self.is_all, &mut self.budget)?;
         // The end of the list is certain only if the window contains all remaining text.
         let next = next.or(self.is_all.then_some(span.range.end))?;
@@ -384,6 +403,8 @@ impl PortionCutter<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -395,7 +416,7 @@ mod tests {
     };
 
     fn shapes() -> Vec<ItemsAt> {
-        ["/releases/*", "/*", ""]
+        ["/releases/*", "/records/*", "/*", ""]
             .map(|at| ItemsAt::parse(at).unwrap())
             .into()
     }
@@ -413,23 +434,34 @@ mod tests {
     fn find_items_and_commas(text: &str, head: usize, step: usize) -> Option<(Found, usize)> {
         let opening = DocumentStart::find(&text.as_bytes()[..head], &shapes())?;
         let (mut at, mut seen) = (opening.start, head);
+        let mut list = opening.list;
+        let mut counts: HashMap<String, usize> = HashMap::new();
         let mut extra_commas = 0;
         let mut items = Vec::new();
+        let lone_object = |text: &str, object: LoneObject| {
+            (object.pointer, format!("object {}", &text[object.range]))
+        };
+        let objects = opening.lone_objects.into_iter();
+        items.extend(objects.map(|it| lone_object(text, it)));
         loop {
             let window = &text[at..seen];
             let is_all = seen == text.len();
-            let list = &opening.list;
-            let portion = list.cut_portion(window.as_bytes(), is_all, items.len(), LIMITS);
+            let count = counts.entry(list.pointer().to_owned()).or_default();
+            let portion = list.cut_portion(window.as_bytes(), is_all, *count, LIMITS);
+            *count += portion.items.len();
             let cut = portion.items.into_iter();
             items.extend(cut.map(|item| {
                 let pointer = format!("{}/{}", list.pointer(), item.index);
                 (pointer, window[item.range].to_owned())
             }));
+            let objects = portion.lone_objects.into_iter();
+            items.extend(objects.map(|it| lone_object(window, it)));
             at += portion.end;
             extra_commas += portion.extra_commas;
             match portion.continuation {
                 Continuation::MoreItems => {}
                 Continuation::MoreText if !is_all => seen = (seen + step).min(text.len()),
+                Continuation::NextList { list: next, .. } => list = next,
                 continuation => return Some(((items, continuation), extra_commas)),
             }
         }
@@ -445,11 +477,19 @@ mod tests {
     }
 
     fn cut_whole(text: &str) -> Vec<(String, String)> {
-        let cut = cut(text.as_bytes(), &shapes()).unwrap();
-        let items = cut.items.iter();
-        items
-            .map(|item| (cut.pointer(item), text[item.range.clone()].to_owned()))
-            .collect()
+        let mut cut = cut(text.as_bytes(), &shapes()).unwrap();
+        let second = cut.take_second();
+        let cuts = std::iter::once(&cut).chain(&second);
+        let items = cuts.flat_map(|cut| {
+            let items = cut.items.iter();
+            items.map(|item| (cut.pointer(item), text[item.range.clone()].to_owned()))
+        });
+        let objects = cut.lone_objects.iter();
+        let objects = objects.map(|it| {
+            let text = format!("object {}", &text[it.range.clone()]);
+            (it.pointer.clone(), text)
+        });
+        items.chain(objects).collect()
     }
 
     const DAMAGED: [&str; 7] = [
@@ -471,7 +511,53 @@ mod tests {
         ]
     }
 
+    /// A value of a member that may be a list, and a list in most cases.
+    fn value() -> impl Strategy<Value = String> {
+        let list = proptest::collection::vec(item(), 0..5);
+        prop_oneof![
+            6 => list.prop_map(|items| format!("[{}]", items.join(" , "))),
+            2 => proptest::sample::select(&[
+                "null",
+                "12",
+                r#""u""#,
+                r#"{"total":1}"#,
+                r#"{"id":"1", "ocid" : "a"}"#,
+            ][..]).prop_map(str::to_owned),
+        ]
+    }
+
+    /// A package that may have each of its lists several times, or something else in their place.
+    /// At most one of its lists has damaged items.
+    fn package() -> impl Strategy<Value = String> {
+        let name = proptest::sample::select(&["releases", "records", "uri"][..]);
+        let members = proptest::collection::vec((name, value()), 1..6);
+        let white = proptest::sample::select(&["", " ", "\n    "][..]);
+        let is_damaged = |(_, value): &&(&str, String)| DAMAGED.iter().any(|it| value.contains(it));
+        let members = members.prop_filter("one damaged list", move |members| {
+            members.iter().filter(is_damaged).count() <= 1
+        });
+        (members, white).prop_map(|(members, white)| {
+            let member =
+                |(name, value): &(&str, String)| format!("{white}\"{name}\":{white}{value}");
+            let members: Vec<String> = members.iter().map(member).collect();
+            format!("{{{}{white}}}", members.join(","))
+        })
+    }
+
     proptest! {
+        #[test]
+        fn windows_show_all_lists_that_the_whole_shows(text in package(), step in 1_usize..400) {
+            let head = (1..=text.len()).find(|head| find_items(&text, *head, step).is_some());
+            if let (Ok(_), Some(head)) = (cut(text.as_bytes(), &shapes()), head) {
+                let (mut found, continuation) = find_items(&text, head, step).unwrap();
+                prop_assert_eq!(continuation, Continuation::End { is_record: false }, "{}", text);
+                let mut expected = cut_whole(&text);
+                found.sort_unstable();
+                expected.sort_unstable();
+                prop_assert_eq!(found, expected, "{}", text);
+            }
+        }
+
         #[test]
         fn windows_show_the_items_that_the_whole_shows(
             items in proptest::collection::vec(item(), 1..12),
@@ -542,6 +628,38 @@ mod tests {
         for step in 1..text.len() {
             check_items(&text, (1, step), &items);
         }
+    }
+
+    #[test]
+    fn a_list_that_comes_again_or_after_another_is_read_on() {
+        let text = r#"{"releases":[],"records":{"ocid":"o"},"releases":[{"a":1}],"x":[5],
+            "records":[{"b":2},{"c":3}],"releases":null,"releases":[{"d":4}],"records":[7]}"#;
+        let expected = [
+            ("/records", r#"object {"ocid":"o"}"#),
+            ("/releases/0", r#"{"a":1}"#),
+            ("/records/0", r#"{"b":2}"#),
+            ("/records/1", r#"{"c":3}"#),
+            ("/releases/1", r#"{"d":4}"#),
+            ("/records/2", "7"),
+        ];
+        let expected = expected.map(|(pointer, text)| (pointer.to_owned(), text.to_owned()));
+        for step in 1..text.len() {
+            let (found, continuation) = find_items(text, 13, step).unwrap();
+            assert_eq!(continuation, Continuation::End { is_record: false });
+            assert_eq!(found, expected, "{step}");
+        }
+        // The sign of a record may stand between two lists.
+        let record = r#"{"releases":[{"a":1}],"compiledRelease":{},"records":[]}"#;
+        let opening = DocumentStart::find(&record.as_bytes()[..13], &shapes()).unwrap();
+        let window = &record.as_bytes()[opening.start..];
+        let portion = opening.list.cut_portion(window, true, 0, LIMITS);
+        assert!(matches!(
+            portion.continuation,
+            Continuation::NextList {
+                is_record: true,
+                ..
+            }
+        ));
     }
 
     #[test]

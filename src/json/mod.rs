@@ -23,9 +23,10 @@ mod salvage;
 mod scan;
 mod tree;
 
-pub use self::cut::{Cut, Item, Unreadable, cut, cut_second_list};
+pub(crate) use self::cut::cut_package;
+pub use self::cut::{Cut, Item, Unreadable, cut};
 pub(crate) use self::lists::is_key;
-pub use self::lists::{MAX_ENVELOPE_BYTES, MAX_ITEMS};
+pub use self::lists::{LoneObject, MAX_ENVELOPE_BYTES, MAX_ITEMS};
 pub use self::long_list::{Continuation, DocumentStart, LongList, Portion, PortionLimits};
 pub(crate) use self::parse_document::{DocumentError, parse_document};
 pub(crate) use self::pointer::escape_token;

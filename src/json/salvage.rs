@@ -44,13 +44,14 @@ pub(super) enum SalvageError {
 /// Returns the lists of a page whose scan has failed.
 pub(super) fn salvage_lists(scan: &ListScan<'_>) -> Result<Vec<ItemList>, SalvageError> {
     let (damaged, before) = scan.lists.split_last().ok_or(SalvageError::NoItems)?;
-    if scan.body.get(damaged.range.start) != Some(&b'[') {
+    if !damaged.is_array(scan.body) {
         return Err(SalvageError::NoItems);
     }
     let salvage = Salvage {
         scan,
         body: scan.body,
         start: damaged.range.start,
+        is_second: damaged.is_second,
         before,
         spans: Vec::new(),
         budget: reading_budget(scan.body.len()),
@@ -62,7 +63,7 @@ pub(super) fn salvage_lists(scan: &ListScan<'_>) -> Result<Vec<ItemList>, Salvag
 /// Counts the places of a salvaged list that have a comma too many: two of them between items, or
 /// one before the first item or after the last one.
 pub(super) fn count_extra_commas(body: &[u8], list: &ItemList) -> usize {
-    if body.get(list.range.start) != Some(&b'[') {
+    if !list.is_array(body) {
         return 0;
     }
     let starts = list.spans.iter().map(|span| span.range.start);
@@ -102,6 +103,7 @@ pub(super) fn find_damaged_item(
         body: scan.body,
         // The bracket that opens the list is the byte before the item.
         start: start - 1,
+        is_second: false,
         before: &[],
         spans: Vec::new(),
         budget: *budget,
@@ -124,6 +126,8 @@ struct Salvage<'w, 'b> {
     body: &'b [u8],
     /// The position of the damaged list.
     start: usize,
+    /// True if the damaged list is the second list of the package.
+    is_second: bool,
     /// The lists before the damaged list.
     before: &'w [ItemList],
     /// The items of the damaged list that were found so far.
@@ -450,8 +454,10 @@ impl Salvage<'_, '_> {
         self.spend_budget((self.start + self.body.len() - at).saturating_mul(3))?;
         let mut lists = self.before.to_vec();
         lists.push(ItemList {
+            is_second: self.is_second,
             range: self.start..at + 1,
             spans: Vec::new(),
+            extra_commas: 0,
         });
         lists.extend(rest);
         Ok(parse_envelope(self.body, &lists).is_ok().then_some(lists))

@@ -343,6 +343,61 @@ async fn both_lists_of_a_document_are_stored_whatever_its_size() {
     }
 }
 
+#[tokio::test]
+async fn no_list_of_a_document_is_lost_whatever_its_size() {
+    let record =
+        |ocid: &str| format!(r#"{{"ocid":"{ocid}","compiledRelease":{{"ocid":"{ocid}"}}}}"#);
+    let [r, s, t] = ["r", "s", "t"].map(record);
+    let damaged = r#"{"ocid":"x","title":"6" pipe","tag":[]}"#;
+    let lone = r#"{"ocid":"lone","id":"1"}"#;
+    let many: Vec<String> = (0..6_000)
+        .map(|i| release(i).replace("Works", &"w".repeat(1_000)))
+        .collect();
+    for count in [2, 6_000] {
+        let (first, rest) = many[..count].split_at(1);
+        let (first, rest) = (&first[0], rest.join(","));
+        let body = format!(
+            r#"{{"version":"1.1","records":{lone},"releases":[{first}],"records":[{r}],
+            "releases":[{rest}],"records":[{s},{damaged},{t}],"records":null,"uri":"u"}}"#
+        );
+        let mut ingest = Ingest::new().await;
+        ingest.declare_as(SOURCE, "https://publisher.example/", "");
+        let path = write_file(&ingest, "lists.json", body.as_bytes());
+        let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
+        let report = ingest.call(&load).await.expect(0).report();
+        assert_eq!(report["inserted"], count + 3, "{report}");
+        assert_eq!(report["quarantined"], 2, "{report}");
+        assert_eq!(ingest.column(COMPILED).await, ["r", "s", "t"]);
+        let damage = format!("invalid-json /records/2 {}", damaged.len());
+        let object = format!("other-kind /records {}", lone.len());
+        assert_eq!(ingest.column(KEPT).await, [damage, object]);
+        // A replay reads the object as the release that it is.
+        let replay = ["quarantine", "replay", "--json"];
+        let report = ingest.call(&replay).await.expect(0).report();
+        assert_eq!(report["inserted"], 1, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn white_space_and_arrays_of_arrays_are_no_side_files() {
+    let blank = "\n".repeat(5_000);
+    let packed = zip(&[
+        ("late", format!("{blank}{}", release(1))),
+        ("blank", blank),
+        ("table", r#"[["ocid","id"],["a","1"]]"#.to_owned()),
+    ]);
+    let (_publisher, mut ingest) = serve_body(packed.clone(), "").await;
+    let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ran.counts(), "1 inserted, 2 quarantined");
+    assert_eq!(ran.report()["passed_over"], 1);
+    ingest.declare_as("files", "https://publisher.example/", "");
+    let path = write_file(&ingest, "all.zip", &packed);
+    let load = ["load", "files", &path, "--json", "--max-bad-ratio", "1"];
+    let ran = ingest.call(&load).await.expect(0);
+    assert_eq!(ran.counts(), "1 inserted, 2 quarantined");
+    assert_eq!(ran.report()["passed_over"], 1);
+}
+
 /// Makes a compiled release as the standard's merge makes it.
 fn merged(ocid: &str, date: &str) -> String {
     json!({"ocid": ocid, "id": format!("{ocid}-{date}"), "date": date, "tag": ["compiled"]})

@@ -42,8 +42,11 @@ pub(crate) struct Cutter {
     file: FileReader,
     texts: Texts,
     large: Option<LargeText>,
-    /// The side files since the last piece. They become part of the next piece with data.
+    /// The side files that were read since the last piece. They become part of the next piece. If
+    /// nothing else follows them, they are the last piece. If the file has only side files, there
+    /// is no piece, because the file is unreadable as a whole.
     side_files: Vec<BrokenDocument>,
+    /// The number of bytes that are kept of these side files.
     side_file_bytes: usize,
     /// True if a part of the file was data, readable or not.
     has_data: bool,
@@ -287,7 +290,7 @@ impl Cutter {
         let (source, limits) = (&self.source, &self.limits);
         let step = match (large.broken.take(), &large.list) {
             (Some(message), _) => Ok(Step::Broken(message)),
-            (None, Some(_)) => large.cut_items(piece, source, limits),
+            (None, Some(_)) => large.cut_items(piece, limits),
             (None, None) => large.cut_documents(piece, source, limits),
         };
         let message = match (step?, large.lookahead.damage.take()) {

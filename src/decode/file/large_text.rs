@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use tracing::warn;
 
@@ -14,9 +15,9 @@ use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{ReadError, TextPosition};
 use crate::decode::{self, Decoded, reduce_to_version};
-use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
+use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LoneObject, LongList};
 use crate::package;
-use crate::page::{Document, Mark};
+use crate::page::{BrokenDocument, Document, Mark};
 use crate::source::Source;
 
 /// This many bytes are read ahead to cut a piece. They are a whole piece and a part of the next
@@ -43,11 +44,27 @@ pub(super) struct LargeText {
 
 pub(super) struct List {
     list: LongList,
+    /// The number of items that were cut off the list, and off earlier lists of the same name.
     items: usize,
-    /// The envelope that each part of the list gets.
+    /// The same number for the lists of the other name.
+    other_items: usize,
+    /// The envelope that each part of the document's lists gets.
     envelope: Value,
-    /// The package around the list, as far as it stands before the list.
+    /// The package around the lists, as far as it stands before the first one.
     package: Option<Arc<str>>,
+    /// True if the text between the lists shows that the document is a record.
+    is_record: bool,
+}
+
+impl List {
+    /// Goes on with the next list of the same package.
+    fn enter_next(&mut self, list: LongList, is_record: bool) {
+        if list.pointer() != self.list.pointer() {
+            std::mem::swap(&mut self.items, &mut self.other_items);
+        }
+        self.list = list;
+        self.is_record |= is_record;
+    }
 }
 
 pub(super) enum Step {
@@ -144,7 +161,8 @@ impl LargeText {
         let DocumentStart {
             list,
             start,
-            mut envelope,
+            envelope,
+            lone_objects,
         } = opening;
         let is_told = source.items.version.is_some();
         // items follow, or the document would be small
@@ -161,46 +179,27 @@ impl LargeText {
         let before = self.lookahead.split_to(start);
         let version = find_version(&envelope, &list);
         let package = package::write_text(&envelope, Some(list.pointer()));
-        let second = list.cut_list_before(&before, shapes);
-        let entries = second
-            .as_ref()
-            .and_then(|(_, second)| second.list.as_deref());
-        if let Some(entries) = entries.and_then(|list| envelope.pointer_mut(list)) {
-            *entries = Value::Array(Vec::new());
-        }
         piece.envelope.get_or_insert(envelope);
-        if let Some((text, second)) = second {
-            self.add_second_list(piece, text, second, (&version, &package));
-        }
+        self.add_lone_objects(piece, &before, &lone_objects);
         self.list = Some(List {
             package,
             envelope: version,
             list,
             items: 0,
+            other_items: 0,
+            is_record: false,
         });
         Ok(Step::Continues)
     }
 
-    /// Adds the second list of a document that has both releases and records.
-    /// It has the version and the package that stand around both lists.
-    fn add_second_list(
-        &self,
-        piece: &mut Piece,
-        text: Vec<u8>,
-        cut: Cut,
-        (version, package): (&Value, &Option<Arc<str>>),
-    ) {
-        let cut = Cut {
-            envelope: version.clone(),
-            ..cut
-        };
-        let document = Document::single_document(text.into(), cut);
+    /// Adds the objects in the place of a list, which become rejects.
+    fn add_lone_objects(&self, piece: &mut Piece, text: &Bytes, objects: &[LoneObject]) {
+        let pointer = self.document_pointer();
+        let broken = objects
+            .iter()
+            .map(|object| BrokenDocument::lone_object(&pointer, text, object));
         piece.add(Decoded {
-            documents: vec![Document {
-                pointer: self.document_pointer(),
-                package: package.clone(),
-                ..document
-            }],
+            broken: broken.collect(),
             ..Decoded::default()
         });
     }
@@ -216,7 +215,6 @@ impl LargeText {
     pub(super) fn cut_items(
         &mut self,
         piece: &mut Piece,
-        source: &Source,
         limits: &config::Fetch,
     ) -> Result<Step, ReadError> {
         let room = self.lookahead.bytes.len().max(LOOKAHEAD_BYTES);
@@ -227,6 +225,7 @@ impl LargeText {
             items,
             envelope,
             package,
+            ..
         }) = &mut self.list
         else {
             return Ok(Step::Continues);
@@ -234,42 +233,41 @@ impl LargeText {
         let portion = list.cut_portion(&self.lookahead.bytes, self.lookahead.is_all, *items, PIECE);
         *items += portion.items.len();
         let (envelope, package) = (envelope.clone(), package.clone());
+        let list = list.pointer().to_owned();
         let body = self.lookahead.split_to(portion.end);
         let is_nothing = portion.items.is_empty();
-        let second = match portion.continuation {
-            Continuation::End { is_record: false } => {
-                let after = portion.items.last().map_or(0, |last| last.range.end);
-                list.cut_list_after(&body[after..], &source.items.shapes)
-            }
-            _ => None,
-        };
+        self.add_lone_objects(piece, &body, &portion.lone_objects);
         // a part without items is added only for an empty list, whose end shows that it is
         // complete
         if !is_nothing || matches!(portion.continuation, Continuation::End { .. }) {
             let cut = Cut {
-                envelope: envelope.clone(),
-                list: Some(list.pointer().to_owned()),
+                envelope,
+                list: Some(list),
                 items: portion.items,
                 extra_commas: portion.extra_commas,
+                ..Cut::default()
             };
             let document = Document::single_document(body, cut);
             piece.add(Decoded {
                 documents: vec![Document {
                     pointer,
-                    package: package.clone(),
+                    package,
                     ..document
                 }],
                 ..Decoded::default()
             });
         }
-        if let Some((text, second)) = second {
-            self.add_second_list(piece, text, second, (&envelope, &package));
-        }
         match portion.continuation {
             Continuation::MoreText if is_nothing => return self.read_more(limits),
             Continuation::MoreItems | Continuation::MoreText => {}
+            Continuation::NextList { list, is_record } => {
+                if let Some(current) = &mut self.list {
+                    current.enter_next(list, is_record);
+                }
+            }
             Continuation::End { is_record } => {
-                self.list = None;
+                let list = self.list.take();
+                let is_record = is_record || list.is_some_and(|list| list.is_record);
                 self.documents += 1;
                 self.broken =
                     is_record.then(|| format!("a record of more than {WHOLE_BYTES} bytes"));

@@ -28,3 +28,6 @@ pub(crate) use self::arriving_file::{
 };
 pub(crate) use self::cutter::{Cutter, NextPiece};
 pub(crate) use self::piece::Piece;
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use zip::unstable::read::ZipIterable;
 use crate::config;
 use crate::decode::budget::{limit_by_ratio, ratio_exceeded_message, too_many_members_message};
 use crate::decode::file::arriving_file::{FileReader, Unavailable};
-use crate::decode::side_file::{NameHint, START_BYTES};
+use crate::decode::side_file::{NameHint, START_BYTES, byte_order_mark, is_blank_start};
 use crate::decode::{
     Archive, HEADER_BYTES, Level, number_duplicate, read_content_offset, read_name, read_start,
 };
@@ -260,7 +260,7 @@ impl Texts {
     /// text tells.
     fn open_unpacked(&mut self, text: Text, hint: NameHint) -> Result<OpenedMember, ReadError> {
         let mut packed = text.reader;
-        let (start, error) = read_start(&mut packed, START_BYTES);
+        let (start, error) = read_telling_start(&mut packed, hint);
         let is_damaged = match error {
             Some(error) if start.is_empty() || is_unavailable(&error) => {
                 return Err(ReadError::from_io(&error, "damaged, or cut short"));
@@ -374,6 +374,19 @@ impl Texts {
             Err(lost) => Err(lost),
         }
     }
+}
+
+/// Reads the first bytes of a member, which show whether it is data. If the name of the member does
+/// not show it, long white space before them is left out, because nothing after it would be seen.
+fn read_telling_start(reader: &mut impl Read, hint: NameHint) -> (Vec<u8>, Option<io::Error>) {
+    let (mut start, mut error) = read_start(reader, START_BYTES);
+    while hint != NameHint::Data && error.is_none() && is_blank_start(&start) {
+        let (more, failed) = read_start(reader, START_BYTES);
+        start.truncate(byte_order_mark(&start).len());
+        start.extend(more);
+        error = failed;
+    }
+    (start, error)
 }
 
 /// Reads the compressed bytes of a member that is not a readable text. Also returns true if these

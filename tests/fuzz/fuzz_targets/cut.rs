@@ -5,11 +5,12 @@
 
 #![no_main]
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use ocds_ingest::json::{Continuation, DocumentStart, ItemsAt, PortionLimits, cut};
+use ocds_ingest::json::{Continuation, Cut, DocumentStart, ItemsAt, PortionLimits, cut};
 use ocds_ingest_fuzz::{Members, entries};
 
 /// The places where items are searched. The first byte of the input selects one, counted from
@@ -52,7 +53,12 @@ fn whole(body: &[u8], shapes: &[ItemsAt]) {
         assert!(trim_white(before).is_empty() && trim_white(after).is_empty());
         return;
     }
-    check_between(body, &ranges);
+    if found.second.is_none() {
+        check_between(body, &ranges);
+    }
+    for object in &found.lone_objects {
+        assert!(body[object.range.clone()].starts_with(b"{"));
+    }
     if let (Some(first), Some(last)) = (ranges.first(), ranges.last()) {
         assert_eq!(trim_commas(&body[..first.start]).last(), Some(&b'['));
         assert_eq!(trim_commas(&body[last.end..]).first(), Some(&b']'));
@@ -122,17 +128,28 @@ fn check_against_serde_json(body: &[u8], shape: &ItemsAt) {
     }
 }
 
-/// Returns the lists at a path, or `None` if the path leads to something else.
+/// Returns the lists at a path. Returns `None` if the path leads to something else and to no
+/// array.
 fn lists<'t>(text: &'t str, path: &[String]) -> Option<Vec<Vec<&'t str>>> {
-    let is_null = trim_white(text.as_bytes()) == b"null";
+    if path.is_empty() {
+        return entries(text).map(|entries| vec![entries]);
+    }
+    let values = values(text, path)?;
+    let arrays: Vec<_> = values.iter().filter_map(|text| entries(text)).collect();
+    let are_null = values.iter().all(|text| *text == "null");
+    match arrays.is_empty() {
+        true => are_null.then(|| values.iter().map(|_| Vec::new()).collect()),
+        false => Some(arrays),
+    }
+}
+
+/// Returns the values at a path, or `None` if a value on the path is not an object.
+fn values<'t>(text: &'t str, path: &[String]) -> Option<Vec<&'t str>> {
     let Some((name, path)) = path.split_first() else {
-        return match is_null {
-            true => Some(vec![vec![]]),
-            false => entries(text).map(|entries| vec![entries]),
-        };
+        return Some(vec![text]);
     };
     let members = Members::of(text)?;
-    let found = members.all(name).into_iter().map(|text| lists(text, path));
+    let found = members.all(name).into_iter().map(|text| values(text, path));
     Some(found.collect::<Option<Vec<_>>>()?.concat())
 }
 
@@ -176,16 +193,19 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
 
     let (items, then, end) = at_once;
     let ranges: Vec<Range<usize>> = items.iter().map(|(_, item)| range_in(body, item)).collect();
-    check_between(body, &ranges);
-    if let Some(first) = ranges.first() {
-        assert_eq!(trim_commas(&body[opening.start..first.start]), b"");
+    let is_of_list = |(pointer, _): &(String, _)| pointer.starts_with(opening.list.pointer());
+    if items.iter().all(is_of_list) {
+        check_between(body, &ranges);
     }
     let Ok(whole) = cut(body, shapes) else { return };
-    let items_of_whole = whole.items.iter();
-    let whole: Found = items_of_whole
-        .map(|it| (whole.pointer(it), &body[it.range.clone()]))
-        .collect();
-    let is_of_list = |(pointer, _): &(String, _)| pointer.starts_with(opening.list.pointer());
+    let is_document = whole.list.is_none();
+    let of_list = |cut: &Cut| {
+        let items = cut.items.iter();
+        let found = items.map(|it| (cut.pointer(it), &body[it.range.clone()]));
+        found.collect::<Found>()
+    };
+    let second = whole.second.as_deref().map(of_list);
+    let mut whole = [of_list(&whole), second.unwrap_or_default()].concat();
     if !trim_white(&body[end..]).is_empty() {
         // The program treats the text after a damaged page as the next document.
         return;
@@ -195,7 +215,10 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
         return;
     }
     assert_ne!(then, Ended::Broken, "a page that is whole as a page");
-    if then == Ended::Whole && whole.first().is_none_or(is_of_list) {
+    if then == Ended::Whole && !is_document {
+        let mut items = items;
+        items.sort_unstable();
+        whole.sort_unstable();
         assert_eq!(items, whole);
     }
 }
@@ -219,8 +242,8 @@ enum Ended {
     Broken,
 }
 
-/// Reads a list with windows that grow by `step` bytes. Also returns how the list ended and
-/// where.
+/// Reads the lists of a document with windows that grow by `step` bytes. Also returns how the
+/// document ended and where.
 fn found<'b>(
     body: &'b [u8],
     opening: &DocumentStart,
@@ -228,15 +251,20 @@ fn found<'b>(
     most: PortionLimits,
 ) -> (Found<'b>, Ended, usize) {
     let (mut at, mut seen) = (opening.start, opening.start);
+    let mut list = opening.list.clone();
+    let mut counts: HashMap<String, usize> = HashMap::new();
     let mut items: Found = Vec::new();
+    let mut is_any_record = false;
     loop {
         let is_all = seen == body.len();
         let window = &body[at..seen];
-        let portion = opening.list.cut_portion(window, is_all, items.len(), most);
+        let count = counts.entry(list.pointer().to_owned()).or_default();
+        let portion = list.cut_portion(window, is_all, *count, most);
+        *count += portion.items.len();
         let is_nothing = portion.items.is_empty();
         let cut = portion.items.into_iter();
         items.extend(cut.map(|item| {
-            let pointer = format!("{}/{}", opening.list.pointer(), item.index);
+            let pointer = format!("{}/{}", list.pointer(), item.index);
             (pointer, &window[item.range])
         }));
         at += portion.end;
@@ -246,8 +274,20 @@ fn found<'b>(
                 assert!(!is_all, "there is no more");
                 seen = (seen + step).min(body.len());
             }
-            Continuation::End { is_record: false } => return (items, Ended::Whole, at),
-            Continuation::End { is_record: true } => return (items, Ended::Record, at),
+            Continuation::NextList {
+                list: next,
+                is_record,
+            } => {
+                list = next;
+                is_any_record |= is_record;
+            }
+            Continuation::End { is_record } => {
+                let ended = match is_record || is_any_record {
+                    true => Ended::Record,
+                    false => Ended::Whole,
+                };
+                return (items, ended, at);
+            }
             Continuation::Broken(_) => return (items, Ended::Broken, at),
         }
     }
