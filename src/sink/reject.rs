@@ -466,6 +466,7 @@ pub(super) fn resolve_rejects<'f>(
                 (&served.source, Type::TEXT),
                 (documents, Type::TEXT_ARRAY),
                 (&served.now, Type::TIMESTAMPTZ),
+                (&served.run_id, Type::INT8),
             ],
         );
     }

@@ -460,7 +460,7 @@ async fn another_choice_on_the_command_line_does_not_resume_a_run() {
 async fn a_reject_of_the_same_file_stays_open_when_an_older_content_is_stored() {
     // two pieces of one file: the newer content comes first, and cannot be stored
     let mut items = vec![content(1, Some("2024-01-01T00:00:00Z"), "newer\\u0000")];
-    items.extend((2..3_000).map(|key| content(key, None, "other")));
+    items.extend((2..12_000).map(|key| content(key, None, "other")));
     items.push(content(1, Some("2023-01-01T00:00:00Z"), "older"));
     let file = items.join("\n");
     let publisher = Publisher::serve(move |_| Reply::json(file.clone())).await;

@@ -226,7 +226,7 @@ const BULK_LOOKUPS: &[Lookup] = &[
     (sql!("sink/page_counts"), ":run, 'w 1', 1", 1),
     (
         sql!("sink/resolve_document_rejects"),
-        ":source, :urls, 'epoch'",
+        ":source, :urls, 'epoch', 0",
         100,
     ),
     (
