@@ -179,6 +179,10 @@ pub struct Fetch {
     /// skipped. But a site that returns a maintenance notice for every page is not worth further
     /// requests.
     pub unreadable_in_a_row: u32,
+    /// True if a run gets past positions at which it would end each time: it steps over pages that
+    /// the publisher refuses, skips stretches that a source declares, and begins anew if it is
+    /// stuck. If false, only a person changes where a run continues.
+    pub recover: bool,
     /// The largest number of pages of a chain. It stops a feed that makes new links without end.
     pub max_pages: u64,
     /// The largest number of pages that are fetched and not yet committed. It limits the
@@ -212,6 +216,7 @@ impl Default for Fetch {
             longest_wait: Duration::from_secs(60),
             longest_retry_after: Duration::from_secs(300),
             unreadable_in_a_row: 3,
+            recover: true,
             max_pages: 1_000_000,
             ahead: 8,
             ahead_bytes: 64 << 20,

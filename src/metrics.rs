@@ -187,8 +187,11 @@ pub enum Decision {
     MorePages,
     /// A complete walk of the feed saw less than half of what the complete walk before it saw.
     Shrunk,
-    /// A page that the publisher has refused for days was stepped over.
+    /// A page that the publisher has refused for days was stepped over, or a stretch of positions
+    /// that it answers with errors.
     SteppedOver,
+    /// A run began at a stretch that earlier runs had skipped, because it can be read now.
+    WentBack,
     /// A run that could not get past a position was given up, and another one has begun.
     BegunAnew,
     /// A run of several chains met only what had failed before, and the next run begins anew.
@@ -203,6 +206,7 @@ impl Decision {
             Decision::MorePages => "more-pages",
             Decision::Shrunk => "shrunk",
             Decision::SteppedOver => "stepped-over",
+            Decision::WentBack => "went-back",
             Decision::BegunAnew => "begun-anew",
             Decision::GivenUp => "given-up",
         }

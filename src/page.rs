@@ -143,6 +143,10 @@ impl Chain {
     /// most 2,704 bytes in a B-tree.
     pub const MAX_BYTES: usize = 2_500;
 
+    /// The name under which the quarantine keeps stretches that runs have skipped. No run walks
+    /// such a chain, so a page with the number of a stretch does not resolve it.
+    pub const SKIPPED: &str = "skipped";
+
     /// Creates the first chain of a run.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {

@@ -22,6 +22,7 @@ use crate::fetch::page::{NoPage, PageAnswer, describe_fetch, fetch_page};
 use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
 use crate::fetch::scope::Scope;
+use crate::fetch::skip::skip_errors;
 use crate::fetch::{first_page, pagination};
 use crate::metrics::{self, Decision};
 use crate::page::{Cursor, MorePages, Page, Position, UnchangedPage, UnreadablePage};
@@ -115,6 +116,9 @@ pub(super) struct ChainWalk {
     leads_on: bool,
     /// The reason why the chain is incomplete although every page could be read.
     shortfall: Option<Error>,
+    /// The position behind the last stretch that was skipped. It has just been read, so an error
+    /// there is no stretch.
+    after_stretch: Option<Position>,
     /// The event that ends the walk, after the page that was just delivered.
     last_event: Option<Event>,
 }
@@ -151,6 +155,7 @@ impl ChainWalk {
             more_pages: None,
             leads_on: false,
             shortfall: None,
+            after_stretch: None,
             last_event: None,
         };
         if !is_wanted {
@@ -243,6 +248,7 @@ impl ChainWalk {
         let scope = self.scope.clone();
         let listing = self.listing.clone();
         let known = run.known.find_page(&scope.chain(), &position.cursor);
+        let may_skip = self.after_stretch.as_ref() != Some(&position);
         let page = async move {
             let fetcher = &*run.fetcher;
             let delivery = match &fetcher.source().detail {
@@ -252,9 +258,13 @@ impl ChainWalk {
                 None => {
                     let answer = fetch_page(fetcher, &scope, &position, known).await;
                     let answer = answer.or_else(|error| step_over(&run, &scope, &position, error));
-                    answer
-                        .map_err(|error| error.at_page(position.number))?
-                        .into()
+                    let delivery = match answer {
+                        Err(error) if may_skip && fetcher.limits().recover => {
+                            skip_errors(fetcher, &scope, &position, error).await
+                        }
+                        answer => answer.map(Delivery::from),
+                    };
+                    delivery.map_err(|error| error.at_page(position.number))?
                 }
             };
             if let Ok(fetched) = &delivery.answer {
@@ -291,6 +301,7 @@ impl ChainWalk {
             answer,
             listing,
             refused,
+            after_stretch,
         } = delivery;
         self.listing = listing.or(self.listing.take());
         if let Some((kind, why)) = self.guard.check_refused(refused) {
@@ -315,7 +326,10 @@ impl ChainWalk {
                 }
             }
             Fetched::Unchanged(page) => self.accept_unchanged(page),
-            Fetched::Unreadable(page) => self.skip_unreadable(&page.position),
+            Fetched::Unreadable(page) => match after_stretch {
+                Some(after) => self.continue_after_stretch(page, after),
+                None => self.skip_unreadable(page),
+            },
         }
         if !matches!(*fetched, Fetched::Unchanged(_)) {
             self.run.known.forget();
@@ -585,9 +599,13 @@ impl ChainWalk {
     }
 
     /// Skips a page that cannot be read. The walk continues only if the page after it is known.
-    fn skip_unreadable(&mut self, position: &Position) {
+    fn skip_unreadable(&mut self, page: &UnreadablePage) {
+        let position = &page.position;
         self.has_unreadable_page = true;
-        let objection = self.guard.check_unreadable();
+        let objection = match page.is_refused {
+            true => self.guard.check_stepped_over(),
+            false => self.guard.check_unreadable(),
+        };
         let is_last = self.last.is_some_and(|last| position.number >= last);
         let after = match self.fetcher().source().detail {
             // only the page that could not be read knows what follows
@@ -616,6 +634,22 @@ impl ChainWalk {
                 }
             }
         }
+    }
+
+    /// Continues behind a stretch that is skipped. The pages that were requested after its first
+    /// one are in it or behind it, so they are abandoned.
+    fn continue_after_stretch(&mut self, stretch: &UnreadablePage, after: Position) {
+        let source = &self.fetcher().source().name;
+        metrics::count_decision(source, Decision::SteppedOver);
+        let (page, message) = (stretch.position.number, &stretch.message);
+        warn!(source.name = %source, page, "{message}");
+        self.has_unreadable_page = true;
+        self.abandon_requests();
+        if after.number > self.last_allowed_number() {
+            self.fail_after_page(self.too_many_pages_error());
+        }
+        self.set_next(after.clone());
+        self.after_stretch = Some(after);
     }
 
     /// Continues with the page `next`. It is not requested if it has been requested already, if
@@ -656,6 +690,10 @@ impl ChainWalk {
             return;
         }
         self.has_cut = true;
+        self.abandon_requests();
+    }
+
+    fn abandon_requests(&mut self) {
         self.next = None;
         let asked = self.under_way.len() as u64;
         self.run.pages_left.fetch_add(asked, Relaxed);

@@ -122,6 +122,8 @@ pub(super) struct Delivery {
     /// The index page that names the items. The next page of the run may need it too.
     pub(super) listing: Option<Arc<Listing>>,
     pub(super) refused: RefusedItems,
+    /// The position behind a stretch that is skipped. The answer stands for the stretch.
+    pub(super) after_stretch: Option<Position>,
 }
 
 impl From<PageAnswer> for Delivery {
@@ -130,6 +132,7 @@ impl From<PageAnswer> for Delivery {
             answer,
             listing: None,
             refused: RefusedItems::default(),
+            after_stretch: None,
         }
     }
 }
@@ -199,6 +202,7 @@ impl StretchRequest<'_> {
             answer: Ok(Box::new(Fetched::Page(page))),
             listing: Some(listing),
             refused,
+            after_stretch: None,
         })
     }
 

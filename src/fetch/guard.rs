@@ -23,6 +23,10 @@ const MAX_ALIKE: u32 = 2;
 /// because links may lead on for ever.
 const MAX_EMPTY: u32 = 200;
 
+/// At most this many pages in a row are stepped over. A server that refuses more of them refuses
+/// the rest of the feed, and each run would request all of these pages again.
+const MAX_STEPPED_OVER: u32 = 30;
+
 /// If the server refuses this many items in a row by an error of its own, the server has a fault
 /// and not the items.
 pub(super) const MAX_REFUSED: usize = 3;
@@ -41,6 +45,7 @@ pub(super) struct Guard {
     empty_in_a_row: u32,
     unreadable_in_a_row: u32,
     most_unreadable: u32,
+    stepped_over_in_a_row: u32,
     refused_in_a_row: usize,
 }
 
@@ -106,7 +111,7 @@ impl Guard {
 
     /// Returns why the chain must fail, if too many pages in a row were empty or had the same items.
     pub(super) fn check_content(&mut self, content: PageContent<'_>) -> Option<String> {
-        self.unreadable_in_a_row = 0;
+        self.note_readable();
         let PageContent {
             cursor,
             next,
@@ -143,8 +148,13 @@ impl Guard {
 
     /// Notes a page that has not changed. The run that stored it has checked its items.
     pub(super) fn note_unchanged(&mut self) {
-        self.unreadable_in_a_row = 0;
+        self.note_readable();
         self.previous_items = None;
+    }
+
+    fn note_readable(&mut self) {
+        self.unreadable_in_a_row = 0;
+        self.stepped_over_in_a_row = 0;
     }
 
     /// Counts a page that could not be read although the next one can be requested. Returns an
@@ -154,6 +164,16 @@ impl Guard {
         let most = self.most_unreadable;
         (self.unreadable_in_a_row >= most)
             .then(|| format!("is the last of {most} in a row that could not be read"))
+    }
+
+    /// Counts a page that is stepped over because the publisher has refused it for days. Such a
+    /// page says nothing about the next one, so more of them are allowed than unreadable pages.
+    /// Returns an objection if there are too many in a row.
+    pub(super) fn check_stepped_over(&mut self) -> Option<String> {
+        self.stepped_over_in_a_row += 1;
+        (self.stepped_over_in_a_row >= MAX_STEPPED_OVER).then(|| {
+            format!("is the last of {MAX_STEPPED_OVER} in a row that the publisher refuses")
+        })
     }
 
     /// Counts the refused items of a page. They are counted over all pages, because a page with
@@ -384,6 +404,21 @@ mod tests {
             "is the last of 3 in a row that could not be read"
         );
         assert_eq!(Guard::new(1).check_unreadable().map(|_| ()), Some(()));
+    }
+
+    #[test]
+    fn pages_that_are_stepped_over_count_apart_from_unreadable_ones() {
+        let mut guard = Guard::new(3);
+        let most = MAX_STEPPED_OVER;
+        for _ in 1..most {
+            assert_eq!(guard.check_stepped_over(), None);
+        }
+        assert_eq!(guard.check_unreadable(), None);
+        let objection = guard.check_stepped_over().unwrap();
+        let expected = format!("is the last of {most} in a row that the publisher refuses");
+        assert_eq!(objection, expected);
+        guard.note_unchanged();
+        assert_eq!(guard.check_stepped_over(), None);
     }
 
     #[test]

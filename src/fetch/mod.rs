@@ -11,6 +11,8 @@
 //!   the end of the feed.
 //! - A chain ends only if a page says so: by a missing link, a total that is reached, or a page
 //!   without items. If the last page does not look like a last page, it is requested once more.
+//! - A stretch of positions that the server answers with errors is skipped if the source says so,
+//!   and becomes one [`Fetched::Unreadable`].
 //! - Before each request, a permit of the [`PageBudget`] is acquired. The page holds the permit
 //!   until it is committed. So requests are no faster than commits, and a crash makes a run fetch
 //!   at most that many pages twice.
@@ -38,6 +40,7 @@ mod plan;
 mod previous_run;
 mod run_state;
 mod scope;
+mod skip;
 mod traversal;
 mod window;
 
@@ -125,6 +128,12 @@ pub async fn has_beginning(fetcher: &Fetcher) -> bool {
             answer.is_ok_and(|answer| answer.is_ok_and(|it| matches!(*it, Fetched::Page(_))))
         }
     }
+}
+
+/// Returns the first of these cursors of skipped stretches, in the order of the feed, at which the
+/// publisher answers with a page.
+pub async fn find_readable(fetcher: &Fetcher, cursors: Vec<Cursor>) -> Option<Cursor> {
+    skip::find_readable(fetcher, cursors).await
 }
 
 /// Returns true if only the page before a position leads to it, and it is not the beginning of the

@@ -40,7 +40,8 @@ pub(super) async fn fetch_page(
     position: &Position,
     known: Option<Arc<RememberedPage>>,
 ) -> Result<PageAnswer> {
-    let request = request_page(fetcher, scope, position, known.as_deref());
+    let handled = handled_statuses(fetcher.source());
+    let request = request_page(fetcher, scope, position, known.as_deref(), &handled);
     let (target, answer) = request
         .await
         .map_err(|e| e.context(describe_fetch(fetcher, scope, position)))?;
@@ -62,15 +63,33 @@ pub(super) async fn fetch_page(
     )
 }
 
+/// Fetches one page like [`fetch_page`], but takes an error of the server for an answer, after one
+/// retry.
+pub(super) async fn fetch_page_once(
+    fetcher: &Fetcher,
+    scope: &Scope,
+    position: &Position,
+) -> Result<PageAnswer> {
+    let mut handled = handled_statuses(fetcher.source());
+    handled.extend(500..600);
+    let (target, answer) = request_page(fetcher, scope, position, None, &handled).await?;
+    let read = read_or_substitute(fetcher, scope, position, &target, answer);
+    Ok(match read {
+        Ok(page) => Ok(Box::new(Fetched::Page(page))),
+        Err(substitute) => substitute,
+    })
+}
+
 async fn request_page(
     fetcher: &Fetcher,
     scope: &Scope,
     position: &Position,
     known: Option<&RememberedPage>,
+    handled_statuses: &[u16],
 ) -> Result<(Target, Answer<Option<Page>>)> {
     let target = page_target(fetcher, scope, position).await?;
     let spec = RequestSpec {
-        handled_statuses: &handled_statuses(fetcher.source()),
+        handled_statuses,
         validators: known.map(|known| &known.validators),
         ..RequestSpec::new(&target, position.number, &fetcher.client.pace)
     };

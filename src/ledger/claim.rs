@@ -586,6 +586,9 @@ async fn prepare_resume(
             items,
         });
     }
+    // The only page of a feed may show that more pages follow, and a later process cannot know
+    // that from its row. So the page is fetched again.
+    chains.retain(|it| !is_only_page(it, spec));
     let chains = retain_resumable(chains, &spec.ordered_chains, spec.must_keep_order);
     let names: Vec<&str> = chains.iter().map(|it| it.chain.as_str()).collect();
     let last: Vec<i64> = chains.iter().map(|it| signed(it.after)).collect();
@@ -601,6 +604,11 @@ async fn prepare_resume(
         dropped,
         refusal: None,
     })
+}
+
+/// Returns true if a plain feed has a single page, and this page is durable.
+fn is_only_page(resumed: &ResumedChain, spec: &RunSpec) -> bool {
+    resumed.chain == Chain::default() && resumed.next.is_none() && resumed.after == spec.first_page
 }
 
 /// Keeps the chains that need not be walked again from their first page. These are the chains that

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::extract::Extracted;
 use crate::fetch::{self, Event, Fetched, Permit};
 use crate::ledger::{Counts, End, Lease, Verdict, signed};
-use crate::page::{Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
+use crate::page::{Chain, Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::pipeline::committed::CommittedPages;
 use crate::pipeline::shrunk::Shrunk;
 use crate::pipeline::unfinished_commits::{CommittingPage, UnfinishedCommits};
@@ -77,6 +77,8 @@ pub(super) struct DispatchResult {
     pub(super) counts: Counts,
     pub(super) unchanged: u64,
     pub(super) unreadable: u64,
+    /// The number of stretches of the feed that are skipped, by this run or an earlier one.
+    skipped: u64,
     /// The number of values for the typed columns of the pages.
     pub(super) values: ValueCounts,
     /// The number of things that were passed over, by reason.
@@ -269,6 +271,7 @@ impl Dispatch {
             keys,
             resume_at: self.resume_at(&record.position),
             permits: vec![permit, extract_permit],
+            ..CommittingPage::default()
         });
         let (sink, lease) = (Arc::clone(&self.sink), self.lease);
         self.commits.spawn(async move {
@@ -295,6 +298,25 @@ impl Dispatch {
     }
 
     fn quarantine_page(&mut self, page: UnreadablePage, permit: Permit) {
+        // a stretch is counted at the end of the run, with those of earlier runs
+        let is_stretch = page.chain.as_str() == Chain::SKIPPED;
+        if !is_stretch {
+            self.note_unreadable_page(&page);
+        }
+        let sequence = self.unfinished.begin(CommittingPage {
+            permits: vec![permit],
+            // nothing but its row tells later that the pages behind it do not follow those before
+            is_barrier: is_stretch,
+            ..CommittingPage::default()
+        });
+        let (sink, lease) = (Arc::clone(&self.sink), self.lease);
+        self.commits.spawn(async move {
+            let kept = sink.quarantine_page(&lease, &page).await;
+            (sequence, kept.map(|()| None))
+        });
+    }
+
+    fn note_unreadable_page(&mut self, page: &UnreadablePage) {
         self.done.unreadable += 1;
         let (number, why) = (page.position.number, &page.message);
         let part = match page.chain.as_str() {
@@ -304,15 +326,6 @@ impl Dispatch {
         let reason = format!("page {number}{part} is in the quarantine: {why}");
         warn!(source.name = %self.source, page = number, "{reason}");
         self.done.note_reason(reason);
-        let sequence = self.unfinished.begin(CommittingPage {
-            permits: vec![permit],
-            ..CommittingPage::default()
-        });
-        let (sink, lease) = (Arc::clone(&self.sink), self.lease);
-        self.commits.spawn(async move {
-            let kept = sink.quarantine_page(&lease, &page).await;
-            (sequence, kept.map(|()| None))
-        });
     }
 
     /// Ends the run at a page that is not stored. Some of its rejects are kept in the quarantine,
@@ -457,6 +470,14 @@ impl DispatchResult {
         }
     }
 
+    /// Counts the skipped stretches of the feed, and keeps the reasons for the report.
+    pub(super) fn note_skipped(&mut self, reasons: impl Iterator<Item = String>) {
+        for reason in reasons {
+            self.skipped += 1;
+            self.note_reason(reason);
+        }
+    }
+
     /// Returns the result of a run that did not begin because of this error.
     pub(super) fn from_error(error: Error) -> Self {
         Self {
@@ -482,7 +503,11 @@ impl DispatchResult {
     /// Returns an error that says what is missing, for a run that no error ended.
     pub(super) fn find_shortfall(&self, is_stopped: bool) -> Option<Error> {
         let message = match (self.unreadable, self.reached) {
-            (0, Some(_)) => return None,
+            (0, Some(_)) => match self.skipped {
+                0 => return None,
+                1 => "a stretch of the feed is skipped; the next run asks for it again".into(),
+                n => format!("{n} stretches of the feed are skipped; the next run asks for them"),
+            },
             (0, None) if is_stopped => "stopped before the end; the next run resumes".into(),
             (0, None) => "the end of the feed was not seen".into(),
             (1, _) => "one page could not be read; the next run requests it again".into(),

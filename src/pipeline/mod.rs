@@ -21,6 +21,7 @@ mod replay;
 mod report;
 mod secret_warning;
 mod shrunk;
+mod skipped;
 mod stuck;
 mod under_lease;
 mod unfinished_commits;
@@ -318,6 +319,9 @@ impl Run<'_> {
             None => DispatchResult::default(),
         };
         let can_repeat_run = dispatched.can_repeat_run() && !stop.is_cancelled();
+        if let Err(error) = self.note_skipped(&lease, &mut dispatched).await {
+            dispatched.error.get_or_insert(error);
+        }
         if dispatched.error.is_none() {
             dispatched.error = dispatched.find_shortfall(stop.is_cancelled());
         }
@@ -436,6 +440,11 @@ impl Run<'_> {
             && let Some(cursor) = watermark.and_then(|watermark| watermark.cursor)
         {
             first.cursor = fetch::rewind(&cursor);
+            // a resumed run continues behind its pages
+            let is_at_start = resume.as_ref().is_none_or(|it| it.chains.is_empty());
+            if is_at_start && let Some(cursor) = self.find_readable_stretch().await? {
+                first.cursor = cursor;
+            }
         }
         let axes = match &*self.job.files {
             [] => fetch::fetch_axes(&self.fetcher).await?,

@@ -12,6 +12,8 @@
 //! - A run of several chains that meets only its failures again is given up. The next run begins
 //!   anew: at the watermark if the feed has windows, so that it sees new ones.
 //!
+//! `fetch.recover = false` switches all of this off, except for files that somebody named.
+//!
 //! If the next run asks for the whole feed again, the time between two runs that are given up is at
 //! least a day and doubles.
 
@@ -59,7 +61,7 @@ impl Run<'_> {
         &self,
         resume: Option<&Resume>,
     ) -> Result<HashSet<(Chain, u64)>> {
-        if !self.can_step_over() {
+        if !self.can_step_over() || !self.config.fetch.recover {
             return Ok(HashSet::new());
         }
         let read = || ledger::read_refused_pages(self.database, &self.source.name);
@@ -74,6 +76,7 @@ impl Run<'_> {
     /// Returns an error with which the run is given up before it begins, if it is stuck at a link
     /// or token.
     pub(super) async fn check_stuck(&self, resume: Option<&Resume>) -> Result<Option<Error>> {
+        let resume = resume.filter(|_| self.config.fetch.recover);
         let Some((resume, refusal)) = resume.and_then(|it| Some((it, find_stuck(it)?))) else {
             return Ok(None);
         };
@@ -105,7 +108,8 @@ impl Run<'_> {
             let is_load = self.job.spec.kind == RunKind::Load;
             // the next run of a feed with windows begins at the watermark, and not at its beginning
             let is_cheap = is_load || self.source.window.is_some();
-            let is_given_up = is_stuck && (is_cheap || self.may_give_up().await?);
+            let may_recover = is_load || self.config.fetch.recover;
+            let is_given_up = is_stuck && may_recover && (is_cheap || self.may_give_up().await?);
             if is_given_up && !is_load {
                 let name = &self.source.name;
                 metrics::count_decision(name, Decision::GivenUp);
@@ -145,6 +149,7 @@ impl Run<'_> {
         let status = dispatched.error.as_ref().and_then(Error::http_status);
         let is_unknown = status.is_some_and(|status| UNKNOWN_POSITION.contains(&status));
         is_unknown
+            && self.config.fetch.recover
             && start.is_opaque
             && dispatched.has_read_nothing()
             && fetch::has_beginning(&self.fetcher).await

@@ -40,6 +40,8 @@ pub(super) struct CommittingPage {
     pub(super) keys: HashSet<u64>,
     /// The cursor at which a feed of changes continues once this page is durable.
     pub(super) resume_at: Option<Cursor>,
+    /// True if no later page may be committed before this one.
+    pub(super) is_barrier: bool,
     /// Permits that are dropped once this page and everything before it are durable.
     #[expect(dead_code, reason = "it is dropped with the page")]
     pub(super) permits: Vec<Permit>,
@@ -70,10 +72,11 @@ impl UnfinishedCommits {
         }
     }
 
-    /// Returns true if no page whose commit is under way writes one of these keys.
+    /// Returns true if a page that writes these keys may be committed now: no page whose commit is
+    /// under way writes one of them, or has to be durable first.
     pub(super) fn is_free(&self, keys: &HashSet<u64>) -> bool {
         let mut in_flight = self.under_way.iter().filter(|entry| !entry.is_durable);
-        in_flight.all(|entry| entry.page.keys.is_disjoint(keys))
+        in_flight.all(|entry| !entry.page.is_barrier && entry.page.keys.is_disjoint(keys))
     }
 
     /// Adds a page whose commit begins now. Returns the number to pass to
@@ -179,7 +182,7 @@ mod tests {
             page: Some((Chain::new(String::new()), number)),
             keys: keys.iter().copied().collect(),
             resume_at: Some(Cursor::Number(number)),
-            permits: Vec::new(),
+            ..CommittingPage::default()
         }
     }
 
@@ -262,6 +265,18 @@ mod tests {
         unfinished.add_event(end(10));
         assert_eq!(reached(&committed).0, Some(0));
         assert!(unfinished.is_empty() && !unfinished.is_at_end());
+    }
+
+    #[test]
+    fn no_page_is_committed_before_a_barrier_is_durable() {
+        let (mut unfinished, _) = unfinished_commits(&[0]);
+        let barrier = unfinished.begin(CommittingPage {
+            is_barrier: true,
+            ..CommittingPage::default()
+        });
+        assert!(!unfinished.is_free(&HashSet::new()));
+        unfinished.finish(barrier);
+        assert!(unfinished.is_free(&HashSet::new()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -40,6 +40,9 @@ pub struct Http {
     pub empty_if: Option<Condition>,
     /// A condition that makes a response with status 200 a failed attempt.
     pub fail_if: Option<Condition>,
+    /// The way past a stretch of positions that the server answers with errors (5xx). `None` ends
+    /// the run there.
+    pub skip_errors: Option<SkipErrors>,
     /// The members by which an envelope reports an error. If one of them reports an error and the
     /// page has no items, the response is a failed attempt and not an empty page. An empty list
     /// switches this off.
@@ -78,6 +81,7 @@ impl Default for Http {
             retry_max: None,
             empty_if: None,
             fail_if: None,
+            skip_errors: None,
             error_members: ERROR_MEMBERS.map(str::to_owned).into(),
             reject_content_type: Vec::new(),
             redirects: true,
@@ -111,6 +115,19 @@ impl Http {
 /// [`is_present`] excludes, publishers write 0 and `"0"` if there is no error.
 fn is_error(value: &Value) -> bool {
     is_present(value) && to_number(value) != Some(0.0)
+}
+
+/// The way past a stretch of positions that the server answers with errors. The positions are
+/// numbers: page numbers, offsets, tokens, or a parameter of links.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkipErrors {
+    /// The query parameter of links that is the position. Only feeds of links have one.
+    pub param: Option<String>,
+    /// A run continues at most this far behind the first position that can be read.
+    pub step: NonZeroU64,
+    /// The longest stretch that is skipped.
+    pub most: u64,
 }
 
 /// The `User-Agent` of a browser, because some servers reject all other programs. It is that of a

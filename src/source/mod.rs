@@ -31,7 +31,7 @@ pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
 pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
-pub use self::http::{Condition, Http, Rate, UserAgent};
+pub use self::http::{Condition, Http, Rate, SkipErrors, UserAgent};
 pub use self::items::{Items, Kind, OcidPattern, Version};
 pub use self::overwrite::Overwrite;
 pub use self::page::{LinkPlace, LinkStop, Pagination, Size, Stop};
@@ -269,6 +269,10 @@ impl Source {
                 return reject("http.empty_if", why.into());
             }
         }
+        let skip = self.http.skip_errors.as_ref();
+        if let Some(why) = skip.and_then(|skip| self.check_skip_errors(skip)) {
+            return reject("http.skip_errors", why.into());
+        }
         if self.page.is_change_feed() && (self.window.is_some() || !self.axis.is_empty()) {
             let why = "a feed of changes cannot have a `window` or an `axis`";
             return reject("page.stop", why.into());
@@ -278,6 +282,25 @@ impl Source {
             self.page.remove_param();
         }
         Ok(())
+    }
+
+    /// Returns why the source cannot skip errors in this way.
+    fn check_skip_errors(&self, skip: &SkipErrors) -> Option<&'static str> {
+        let is_plain = self.window.is_none() && self.axis.is_empty() && self.detail.is_none();
+        if !is_plain {
+            return Some("cannot be used with `window`, `axis` or `detail`");
+        }
+        let is_link = matches!(self.page, Pagination::Link { .. });
+        match &self.page {
+            Pagination::Single { .. } | Pagination::File => Some("needs a `page` that leads on"),
+            _ if is_link != skip.param.is_some() => {
+                Some("needs `param` if pages are links, and only then")
+            }
+            Pagination::Offset { size, .. } if !skip.step.get().is_multiple_of(*size) => {
+                Some("needs a `step` that is a multiple of `page.size`")
+            }
+            _ => None,
+        }
     }
 
     /// Returns true if the requests contain both the start and the end of a window. The

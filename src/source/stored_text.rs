@@ -15,7 +15,8 @@ use serde_json::{Map, Value};
 
 use super::{
     Auth, Axis, Body, Charset, Container, Decode, Detail, Filter, Http, Index, Items, LinkPlace,
-    Method, Pagination, Pick, PickMethod, Size, Source, SplitWhen, Stop, UserAgent, Window,
+    Method, Pagination, Pick, PickMethod, Size, SkipErrors, Source, SplitWhen, Stop, UserAgent,
+    Window,
 };
 use crate::json::Pointer;
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
@@ -275,6 +276,10 @@ fn write_http(http: &Http) -> Value {
         ("empty_if", optional_text(http.empty_if.as_ref())),
         ("fail_if", optional_text(http.fail_if.as_ref())),
         (
+            "skip_errors",
+            http.skip_errors.as_ref().map(write_skip_errors),
+        ),
+        (
             "error_members",
             (!http.has_usual_error_members()).then(|| http.error_members.clone().into()),
         ),
@@ -297,6 +302,14 @@ fn write_http(http: &Http) -> Value {
             "allow_hosts",
             list(http.allow_hosts.iter().map(String::as_str)),
         ),
+    ])
+}
+
+fn write_skip_errors(skip: &SkipErrors) -> Value {
+    table([
+        ("param", optional_text(skip.param.as_ref())),
+        ("step", Some(skip.step.get().into())),
+        ("most", Some(skip.most.into())),
     ])
 }
 

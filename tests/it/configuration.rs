@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use ocds_ingest::config::{self, Config, Environment, Overrides};
 use ocds_ingest::error::{Error, Kind};
 use ocds_ingest::source::{
-    Auth, Condition, Decode, Detail, Http, Index, Pagination, Repair, Source, SplitWhen, Window,
+    Auth, Condition, Decode, Detail, Http, Index, Pagination, Repair, SkipErrors, Source,
+    SplitWhen, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::Error as Nothing;
@@ -269,6 +270,7 @@ fn the_template_names_every_key_of_a_source() {
     assert_eq!(names(&tables("decode")), read_keys::<Decode>());
     assert_eq!(names(&tables("auth")), read_keys::<Auth>());
     assert_eq!(names(&tables("fail_if")), read_keys::<Condition>());
+    assert_eq!(names(&tables("skip_errors")), read_keys::<SkipErrors>());
     // The comment above them lists each repair.
     let text = read_repository_file(TEMPLATE);
     for repair in Repair::ALL {
@@ -483,7 +485,10 @@ fn the_shown_source_declares_every_key() {
     );
     assert_eq!(names(&["window"]), read_keys::<Window>());
     assert_eq!(names(&["window.split_when"]), read_keys::<SplitWhen>());
-    assert_eq!(names(&["http"]), read_keys::<Http>());
+    let mut http = names(&["http"]);
+    // It cannot be combined with windows.
+    http.insert("skip_errors".into());
+    assert_eq!(http, read_keys::<Http>());
     assert_eq!(names(&["decode"]), read_keys::<Decode>());
     assert_eq!(names(&["axis.buyer", "axis.file"]), read_keys::<Index>());
     let mut detail = names(&["detail"]);

@@ -122,6 +122,26 @@ async fn a_run_that_ends_at_a_page_with_a_sign_of_more_pages_says_so() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_killed_after_its_only_page_says_so_when_it_is_resumed() {
+    let publisher = serve_sign("items").await;
+    let mut ingest = Ingest::with_source(&publisher, "").await;
+    ingest.configure("[ledger]\nrequests = false");
+    ingest.set_env("FAILPOINTS", "commit-acknowledged=return(crash)");
+    let ran = ingest.run(&[]).await;
+    assert!(ran.signal.is_some(), "{}", ran.stderr);
+    let committed = "select count(*) = 1 from ocds.page";
+    ingest.wait_until(committed).await;
+    ingest.set_env("FAILPOINTS", "");
+    let ran = ingest.run(&[]).await.expect(2);
+    ran.expect_log("has 2 items, and /total says more");
+    // it is still one run with one page
+    assert_eq!(ingest.count("run").await, 1);
+    assert_eq!(ran.report()["run_totals"]["unchanged"], 2);
+    assert_eq!(ingest.count("page").await, 1);
+    assert_eq!(ingest.count("release").await, 2);
+}
+
+#[tokio::test]
 async fn a_check_fails_at_a_page_with_a_sign_of_more_pages() {
     for (sign, table, said, _) in MISDECLARED {
         let publisher = serve_sign(sign).await;

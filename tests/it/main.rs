@@ -65,6 +65,7 @@ mod signals;
 mod sink;
 mod slow;
 mod statuses;
+mod stretches;
 mod stuck;
 mod tls;
 mod unread;

@@ -192,6 +192,16 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
     (sql!("ledger/resume_points"), ":run, 1", 2 * PAGES),
     (sql!("ledger/run_totals"), ":run", PAGES),
     (
+        sql!("ledger/skipped_stretches"),
+        ":source, 'skipped', null, 1000",
+        OWN,
+    ),
+    (
+        sql!("ledger/resolve_skipped_stretches"),
+        ":source, 'skipped', :run",
+        OWN,
+    ),
+    (
         sql!("ledger/save_run_window"),
         ":run, 1, now(), now(), now()",
         1,

@@ -105,6 +105,28 @@ async fn a_page_that_is_refused_for_three_days_is_stepped_over_until_it_can_be_r
 }
 
 #[tokio::test]
+async fn more_neighbouring_pages_are_stepped_over_than_may_be_unreadable() {
+    let publisher = Publisher::serve(|request| match request.page() {
+        2..=4 => Reply::status(403),
+        number => page(number),
+    })
+    .await;
+    let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
+    ingest.configure("[fetch]\nunreadable_in_a_row = 2");
+    // the run is stuck at each page for three days
+    for _ in 0..10 {
+        ingest.run(&[]).await.expect(4);
+        pass_a_day(&ingest).await;
+    }
+    let ran = ingest.run(&[]).await.expect(4);
+    ran.expect_log("3 pages could not be read");
+    assert_eq!(ingest.count("release").await, PAGES - 3);
+    publisher.set_script(|request| page(request.page()));
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, PAGES);
+}
+
+#[tokio::test]
 async fn a_link_that_is_refused_for_three_days_makes_a_run_begin_anew_at_growing_intervals() {
     let publisher = serve_with_status(3, 403).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
@@ -295,6 +317,71 @@ fn reply_with_link(epoch: &str, target: &str) -> Reply {
 }
 
 #[tokio::test]
+async fn one_key_switches_off_all_ways_past_a_position() {
+    const OFF: &str = "[fetch]\nrecover = false";
+    // a page or a link that is refused for days
+    for table in [NUMBER, LINK] {
+        let publisher = serve_with_status(3, 403).await;
+        let mut ingest = Ingest::with_source(&publisher, table).await;
+        ingest.configure(OFF);
+        ingest.run(&[]).await.expect(4);
+        let mut seen = publisher.requests().len();
+        for _ in 0..5 {
+            ingest.run(&[]).await.expect(4);
+            assert_eq!(requested_pages(&publisher, &mut seen), [3], "{table}");
+            pass_a_day(&ingest).await;
+        }
+        assert_eq!(ingest.count("run").await, 1);
+        // it is said all the same where the run is stuck
+        let status = ingest.call(&["status", "--json"]).await.expect(0);
+        assert_eq!(status.report()["stuck"]["days"], 5);
+        // once the key is on again, the run gets past the position
+        ingest.configure("[fetch]\nrecover = true");
+        ingest.run(&[]).await.expect(4);
+        assert_ne!(requested_pages(&publisher, &mut seen), [3], "{table}");
+    }
+
+    // a position that the publisher has forgotten
+    let epoch = Arc::new(AtomicUsize::new(0));
+    let (publisher, mut ingest) = serve_changes(410, Arc::clone(&epoch), CHANGES).await;
+    ingest.configure(OFF);
+    ingest.run(&[]).await.expect(0);
+    epoch.store(1, Ordering::SeqCst);
+    let requests = publisher.requests().len();
+    ingest.run(&[]).await.expect(4);
+    assert_eq!(publisher.requests().len(), requests + 1);
+
+    // a run of several chains that meets only its failures
+    let publisher = Publisher::serve(|_| Reply::status(403)).await;
+    let two = "query = { kind = \"{axis.kind}\" }\naxis.kind = [\"a\", \"b\"]";
+    for (settings, runs) in [("", 2), (OFF, 1)] {
+        let mut ingest = Ingest::with_source(&publisher, two).await;
+        ingest.configure(settings);
+        for _ in 0..3 {
+            ingest.run(&[]).await.expect(4);
+        }
+        assert_eq!(ingest.count("run").await, runs, "{settings}");
+    }
+}
+
+/// Serves an index of the items from 1 to `items`, each with its reply.
+async fn serve_index(
+    items: usize,
+    reply: impl Fn(usize) -> Reply + Send + Sync + 'static,
+) -> (Publisher, Ingest) {
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/index" => Reply::json(json!((1..=items).collect::<Vec<_>>()).to_string()),
+        path => reply(path[1..].parse().unwrap()),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    let item = publisher.url("/{item}");
+    let table = format!(r#"detail = {{ each = "/*", url = "{item}" }}"#);
+    ingest.declare_as(SOURCE, &publisher.url("/index"), &table);
+    (publisher, ingest)
+}
+
+#[tokio::test]
 async fn an_item_whose_body_is_always_cut_or_that_is_refused_costs_only_itself() {
     let cut = |number: usize| Reply::json(release(number)).cut_after(20);
     for (bad, reply, said) in [
@@ -302,23 +389,12 @@ async fn an_item_whose_body_is_always_cut_or_that_is_refused_costs_only_itself()
         (vec![3, 4], |_| Reply::status(403), "status 403"),
     ] {
         let are_bad = bad.clone();
-        let publisher = Publisher::serve(move |request| match request.path() {
-            "/index" => Reply::json(json!((1..=9).collect::<Vec<_>>()).to_string()),
-            path => {
-                let number = path[1..].parse().unwrap();
-                match are_bad.contains(&number) {
-                    true => reply(number),
-                    false => Reply::json(release(number)),
-                }
-            }
-        })
-        .await;
-        let mut ingest = Ingest::new().await;
-        let table = format!(
-            "detail = {{ each = \"/*\", url = \"{}\" }}",
-            publisher.url("/{item}")
-        );
-        ingest.declare_as(SOURCE, &publisher.url("/index"), &table);
+        let (_publisher, mut ingest) =
+            serve_index(9, move |number| match are_bad.contains(&number) {
+                true => reply(number),
+                false => Reply::json(release(number)),
+            })
+            .await;
         ingest.configure("[fetch]\nattempts = 2\n[sink]\nmax_bad_ratio = 1");
         ingest.run(&[]).await.expect(0);
         assert_eq!(ingest.count("release").await, 9 - bad.len(), "{said}");
@@ -327,17 +403,7 @@ async fn an_item_whose_body_is_always_cut_or_that_is_refused_costs_only_itself()
         assert!(messages.iter().all(|it| it.contains(said)), "{messages:?}");
     }
     // if several in a row are cut, the server is at fault, and the run can be resumed
-    let publisher = Publisher::serve(move |request| match request.path() {
-        "/index" => Reply::json(json!([1, 2, 3, 4, 5]).to_string()),
-        path => cut(path[1..].parse().unwrap()),
-    })
-    .await;
-    let mut ingest = Ingest::new().await;
-    let table = format!(
-        "detail = {{ each = \"/*\", url = \"{}\" }}",
-        publisher.url("/{item}")
-    );
-    ingest.declare_as(SOURCE, &publisher.url("/index"), &table);
+    let (_publisher, mut ingest) = serve_index(5, cut).await;
     ingest.configure("[fetch]\nattempts = 1");
     ingest.run(&[]).await.expect(3);
     assert_eq!(ingest.count("quarantine").await, 0);
