@@ -63,7 +63,13 @@ const INSERT: Plan = Plan {
 };
 
 const UPDATE: Plan = Plan {
-    shared: &["source", "run_id", "page_number", "fetched_at"],
+    shared: &[
+        "source",
+        "run_id",
+        "chain_number",
+        "page_number",
+        "fetched_at",
+    ],
     key: &["ocid", "release_id"],
     verb: Verb::Update {
         only_if: &[Condition::EqualsShared("source")],
@@ -250,6 +256,7 @@ impl Bench<'_> {
             .bind_shared()
             .column("source", |served: &Served| &served.source)
             .column("run_id", |served| &served.run_id)
+            .column("chain_number", |served| &served.chain_number)
             .column("page_number", |served| &served.page_number)
             .column("fetched_at", |served| &served.fetched_at);
         let bind = match operation.name() {

@@ -87,8 +87,8 @@ async fn a_source_with_a_running_run_is_not_purged() {
 #[tokio::test]
 async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
     let publisher = Feed::link(pages(13, 100)).serve().await;
-    // Through the watermark, requests, pages, runs, rejects and releases.
-    for steps in 1..10 {
+    // Through the watermark, requests, pages, runs, rejects, replaced contents and releases.
+    for steps in 1..11 {
         let ingest = Ingest::with_source(&publisher, LINK).await;
         ingest.run(&["--max-pages", "12"]).await.expect(0);
         let database = open_database(&ingest.url).await;
@@ -107,7 +107,7 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
             purge.delete_some(&claim.lease).await.unwrap();
         }
         let left = ingest.count("release").await;
-        assert_eq!(left < 1_200, steps == 9, "{left} after {steps}");
+        assert_eq!(left < 1_200, steps == 10, "{left} after {steps}");
         drop(claim);
         database.close().await.unwrap();
         ingest.run(&[]).await.expect(0);

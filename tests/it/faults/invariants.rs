@@ -30,7 +30,7 @@ const INSERT_TRUTH: &str = "
             'source', $12::text, 'ocid', ocid, 'release_id', release_id,
             'date', date::timestamptz, 'tag', array[tag], 'tender_title', title,
             'award_count', 0, 'contract_count', 0, 'supplier_names', '{}'::text[],
-            'content_hash', hash, 'page_number', page,
+            'content_hash', hash, 'chain_number', 0, 'page_number', page,
             'data', convert_from(bytes, 'UTF8')::jsonb) end,
         reason, mended::jsonb
     from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[], $6::text[],

@@ -1,8 +1,8 @@
 //! Today's program resumes what earlier versions left unfinished in a database.
 //!
-//! `database-0011.sql` is a dump of a database with that schema. A version that changes
-//! the schema, or what is stored, adds a dump of its own and leaves the older ones as they
-//! are, because users upgrade from any version:
+//! Each `database-NNNN.sql` is a dump of a database whose newest migration has this number. A
+//! version that changes the schema, or what is stored, adds a dump of its own and leaves the older
+//! ones as they are, because users upgrade from any version:
 //!
 //! ```sh
 //! cargo test --locked --test it -- --ignored records_the_database_of_this_version
