@@ -206,6 +206,13 @@ pub struct Position {
 }
 
 impl Position {
+    /// Returns true if the page is one of several pieces of a file. `next` is the page after it.
+    #[must_use]
+    pub fn is_in_file(&self, next: Option<&Self>) -> bool {
+        let is_piece = |position: &Self| matches!(position.cursor, Cursor::Piece(_));
+        is_piece(self) || next.is_some_and(is_piece)
+    }
+
     /// Returns true if this position follows a piece of a file and no page follows it.
     #[must_use]
     pub fn is_end_of_file(&self, next: Option<&Self>) -> bool {

@@ -19,8 +19,8 @@ use crate::database::{Database, LOCAL_URL};
 use crate::error::{Error, Kind, Result};
 use crate::extract;
 use crate::fetch::{self, Axes, Event, Fetched, Fetcher, PageBudget, Plan, PreviousRun};
-use crate::page::Page;
-use crate::source::Source;
+use crate::page::{MorePages, Page};
+use crate::source::{Pagination, Source};
 
 /// The maximum number of attempts at a page. It is small because a person waits for the result.
 const MAX_ATTEMPTS: u32 = 2;
@@ -156,9 +156,30 @@ fn check_only_page(page: &Page) -> Result<()> {
     })
 }
 
+/// Fails if the first page has fewer items than the offset grows by, although both the second page
+/// and a total show that items follow. Then a run skips items.
+fn check_offset_size(source: &Source, first: &Page, second: &Page) -> Result<()> {
+    let Pagination::Offset { size, .. } = &source.page else {
+        return Ok(());
+    };
+    let items = first.item_count();
+    let has_more =
+        second.item_count() > 0 && first.more_pages.as_ref().is_some_and(MorePages::has_total);
+    if (items as u64) >= *size || !has_more {
+        return Ok(());
+    }
+    let message = format!(
+        "the first page has {items} items, and the offset of the second one is {size} higher, so \
+         the items between them are skipped: declare `size = {items}` in `page`, or ask for {size} \
+         items by the publisher's parameter, in `query`"
+    );
+    Err(Error::new(Kind::Misdeclared, message))
+}
+
 /// Fails if the server sent the first page again for the second one, which means that it ignores
 /// the number, offset or token in the request.
 fn check_second_page(source: &Source, first: &Page, second: &Page) -> Result<()> {
+    check_offset_size(source, first, second)?;
     let is_same = first.item_count() > 0 && first.iter_items().eq(second.iter_items());
     if !is_same || source.page.stops_at_repeated_page() {
         return Ok(());

@@ -112,6 +112,8 @@ pub(super) struct ChainWalk {
     has_unreadable_page: bool,
     /// A sign on the first page that more pages follow, until a later page has items.
     more_pages: Option<MorePages>,
+    /// The same sign, which is not forgotten. Its total is compared with that of the chain.
+    stated: Option<MorePages>,
     /// True if a page was followed by one that is not on the same index page.
     leads_on: bool,
     /// The reason why the chain is incomplete although every page could be read.
@@ -153,6 +155,7 @@ impl ChainWalk {
             guard,
             has_unreadable_page: false,
             more_pages: None,
+            stated: None,
             leads_on: false,
             shortfall: None,
             after_stretch: None,
@@ -422,7 +425,8 @@ impl ChainWalk {
     /// Returns the event that ends the chain. It is a failure if items are known to be missing.
     fn build_end_event(&mut self) -> Event {
         let shortfall = self.shortfall.take();
-        match shortfall.or_else(|| self.check_more_pages()) {
+        let shortfall = shortfall.or_else(|| self.check_more_pages());
+        match shortfall.or_else(|| self.check_stated_total()) {
             Some(shortfall) => Event::Failed(shortfall),
             None => Event::Ended {
                 scope: self.scope.clone(),
@@ -450,6 +454,21 @@ impl ChainWalk {
         is_proof.then(|| Error::new(Kind::Misdeclared, why))
     }
 
+    /// Warns if the pages of a feed have far fewer items than the first one says. Returns an error
+    /// if it is a proof.
+    fn check_stated_total(&self) -> Option<Error> {
+        let source = self.fetcher().source();
+        // the total of an index may count entries that are not picked
+        let is_whole_feed = !self.scope.is_part() && source.detail.is_none();
+        if self.has_unreadable_page || !is_whole_feed {
+            return None;
+        }
+        let (why, is_proof) = self.stated.as_ref()?.compare_with_total(self.items)?;
+        let why = format!("{}: {why}", source.name);
+        self.run.tell_more_pages(&why);
+        is_proof.then(|| Error::new(Kind::Misdeclared, why))
+    }
+
     /// Keeps the sign of the first page that more pages follow. Forgets it if a later page has
     /// items, because then the declared pagination leads on.
     fn note_more_pages(&mut self, page: &Page) {
@@ -462,6 +481,7 @@ impl ChainWalk {
         self.leads_on |= page.next.as_ref().is_some_and(is_other);
         if own(&page.position.cursor) == first {
             self.more_pages.clone_from(&page.more_pages);
+            self.stated.clone_from(&page.more_pages);
         } else if page.item_count() > 0 {
             self.more_pages = None;
         }
@@ -714,7 +734,8 @@ impl ChainWalk {
     fn check_window_beginning(&self, page: &Page) -> bool {
         let is_first = self.scope.window.is_some() && page.position.cursor == self.first.cursor;
         is_first
-            && page.item_count() > 0
+            // a page whose documents could not be had has no items that could be alike
+            && page.iter_items().next().is_some()
             && self.fetcher().source().has_from_and_to()
             && self
                 .run

@@ -8,6 +8,10 @@
 //! A link that nothing follows is a proof. So is a total of items that the feed does not reach,
 //! unless the chain is one of several: its total may be that of the whole feed. Any other sign is
 //! a reason to warn.
+//!
+//! A pagination that leads on may still skip pages, for example if its `size` is too large. Then
+//! only the total tells. A feed may change while it is read, and some totals count what is not
+//! served, so a run warns if a twentieth of the total is missing, and takes a half for a proof.
 
 use std::fmt;
 
@@ -23,6 +27,8 @@ pub struct MorePages {
     pointer: String,
     /// The number of items of the page.
     items: usize,
+    /// A number of items above that of the page, and the JSON Pointer to it, if there is one.
+    total: Option<(u64, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +56,16 @@ impl MorePages {
         items: usize,
         is_other_page: impl Fn(&str) -> bool,
     ) -> Option<Self> {
+        let members = collect_members(envelope);
+        let totals = members.iter().filter(|it| it.is_named(&ITEM_COUNTS));
+        let mut totals = totals.filter_map(|it| read_count(it.value).zip(Some(&it.pointer)));
+        let total = totals.find(|(total, _)| *total > items as u64);
         let more_pages = |sign, pointer| Self {
             sign,
             pointer,
             items,
+            total: total.map(|(total, pointer)| (total, pointer.clone())),
         };
-        let members = collect_members(envelope);
         let find = |sign, is_sign: &dyn Fn(&Member<'_>) -> bool| {
             let member = members.iter().find(|member| is_sign(member))?;
             Some(more_pages(sign, member.pointer.clone()))
@@ -77,10 +87,8 @@ impl MorePages {
                 find(Sign::PageCount, &is_sign)
             })
             .or_else(|| {
-                let is_sign = |it: &Member<'_>| {
-                    it.is_named(&ITEM_COUNTS) && is_number_above(it, items as u64)
-                };
-                find(Sign::ItemCount, &is_sign)
+                let (_, pointer) = total?;
+                Some(more_pages(Sign::ItemCount, pointer.clone()))
             })
             .or_else(|| {
                 let is_sign = |it: &Member<'_>| {
@@ -107,9 +115,31 @@ impl MorePages {
     pub(crate) fn is_proof(&self, is_whole_feed: bool) -> bool {
         match self.sign {
             Sign::Link | Sign::LinkHeader => true,
-            Sign::ItemCount => is_whole_feed,
-            Sign::PageCount | Sign::Token | Sign::Flag => false,
+            Sign::ItemCount | Sign::PageCount | Sign::Token | Sign::Flag => {
+                is_whole_feed && self.total.is_some()
+            }
         }
+    }
+
+    /// Returns true if the page says that there are more items than it has.
+    #[must_use]
+    pub fn has_total(&self) -> bool {
+        self.total.is_some()
+    }
+
+    /// Says that many items are missing after all pages of a feed had this number of items, and
+    /// returns true if it is a proof that pages are missing. Returns `None` if the pages had most
+    /// of the total, or if the page has no total.
+    pub(crate) fn compare_with_total(&self, items: u64) -> Option<(String, bool)> {
+        let (total, pointer) = self.total.as_ref()?;
+        if items.saturating_add(total / 20) >= *total {
+            return None;
+        }
+        let why = format!(
+            "all its pages have {items} items, and {pointer} of the first one says {total}: \
+             correct `page`, whose start, size or parameter may lead to a part of the feed only"
+        );
+        Some((why, items < total / 2))
     }
 
     /// Says what was seen and what to do. `page` names the page.
@@ -125,6 +155,7 @@ impl MorePages {
             sign,
             pointer,
             items,
+            ..
         } = self;
         let line = match sign {
             Sign::Link => format!(r#"{{ mode = "link", pointer = "{pointer}" }}"#),
@@ -158,6 +189,7 @@ impl fmt::Display for MorePages {
             sign,
             pointer,
             items,
+            ..
         } = self;
         match sign {
             Sign::Link => write!(f, "links to another page at {pointer}"),

@@ -297,6 +297,11 @@ impl<'a> PageCommit<'a> {
                 .map(Iterator::collect),
             keys: collect_keys(stored),
             documents: self.page.documents.iter().map(|url| &**url).collect(),
+            file: self
+                .page
+                .position
+                .is_in_file(self.page.next.as_ref())
+                .then_some(&*self.page.url),
             is_end_of_file: self.page.position.is_end_of_file(self.page.next.as_ref()),
         })
     }

@@ -410,6 +410,8 @@ pub(super) struct ResolvedByPage<'p> {
     /// The URLs of the page and of the documents that it names. Rejects of documents with one of
     /// these URLs are resolved.
     pub(super) documents: Vec<&'p str>,
+    /// The URL of the file, if the page is a piece of one.
+    pub(super) file: Option<&'p str>,
     /// True if this page is the last one of a file, so that the whole file could be read.
     pub(super) is_end_of_file: bool,
 }
@@ -444,6 +446,7 @@ pub(super) fn resolve_rejects<'f>(
         keys: (ocids, ids),
         urls,
         documents,
+        file,
         is_end_of_file,
     }: &'f ResolvedByPage<'f>,
 ) {
@@ -466,7 +469,10 @@ pub(super) fn resolve_rejects<'f>(
                 (&served.source, Type::TEXT),
                 (documents, Type::TEXT_ARRAY),
                 (&served.now, Type::TIMESTAMPTZ),
-                (&served.run_id, Type::INT8),
+                (file, Type::TEXT),
+                (&served.chain, Type::TEXT),
+                (&served.page_number, Type::INT8),
+                (is_end_of_file, Type::BOOL),
             ],
         );
     }

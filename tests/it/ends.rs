@@ -441,3 +441,60 @@ fn reply_with_items(items: usize) -> Reply {
     let releases: Vec<Value> = (0..items).map(|id| release(id).parse().unwrap()).collect();
     Reply::json(json!({"releases": releases}).to_string())
 }
+
+/// Serves 200 items, 20 on a page, by their offset. Each page says how many items there are.
+async fn serve_offsets() -> Publisher {
+    Publisher::serve(|request| {
+        let offset = request
+            .query("offset")
+            .map_or(0, |it| it.parse::<usize>().unwrap());
+        let items = (offset..(offset + 20).min(200)).map(release);
+        let items: Vec<Value> = items.map(|it| it.parse().unwrap()).collect();
+        Reply::json(json!({"meta": {"pages": 10, "total": 200}, "releases": items}).to_string())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_total_that_the_pages_do_not_reach_is_a_warning_or_a_proof() {
+    let offset = |size: usize| format!("page = {{ mode = \"offset\", size = {size} }}");
+    for (table, stored, code, said) in [
+        // the total is a proof, although the number of pages is the sign with a line to write
+        (
+            String::new(),
+            20,
+            2,
+            "is one of several, as /meta/pages says",
+        ),
+        (
+            offset(100),
+            40,
+            2,
+            "all its pages have 40 items, and /meta/total",
+        ),
+        (
+            offset(25),
+            160,
+            0,
+            "all its pages have 160 items, and /meta/total",
+        ),
+        (offset(20), 200, 0, ""),
+    ] {
+        let publisher = serve_offsets().await;
+        let ingest = Ingest::with_source(&publisher, &table).await;
+        let ran = ingest.run(&[]).await.expect(code);
+        assert_eq!(ingest.count("release").await, stored, "{table}");
+        ran.expect_log(said);
+        assert_eq!(
+            ran.stderr.contains("WARN"),
+            !said.is_empty(),
+            "{}",
+            ran.stderr
+        );
+        let checked = ingest.call(&["check", SOURCE, "--connect"]).await;
+        let expected = if said.is_empty() { 0 } else { 2 };
+        let checked = checked.expect(expected);
+        let says_size = checked.text().contains("declare `size = 20` in `page`");
+        assert_eq!(says_size, expected == 2 && !table.is_empty(), "{table}");
+    }
+}

@@ -236,7 +236,7 @@ const BULK_LOOKUPS: &[Lookup] = &[
     (sql!("sink/page_counts"), ":run, 'w 1', 1", 1),
     (
         sql!("sink/resolve_document_rejects"),
-        ":source, :urls, 'epoch', 0",
+        ":source, :urls, 'epoch', null, '', 1, false",
         100,
     ),
     (
