@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,7 @@ use crate::ledger::{Counts, End, Lease, Verdict, signed};
 use crate::page::{Chain, Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::pipeline::committed::CommittedPages;
 use crate::pipeline::shrunk::Shrunk;
-use crate::pipeline::unfinished_commits::{CommittingPage, UnfinishedCommits};
+use crate::pipeline::unfinished_commits::{ChainEvent, CommittingPage, UnfinishedCommits};
 use crate::pipeline::unfinished_windows::Frontier;
 use crate::pipeline::{Coverage, Progress, ReadPage, Run};
 use crate::release::{Reason, ValueCounts};
@@ -39,6 +40,10 @@ pub(super) struct Dispatch {
     is_change_feed: bool,
     /// True if the feed is requested in windows of time.
     has_windows: bool,
+    /// The end of the run's windows, if it has windows.
+    until_date: Option<Timestamp>,
+    /// The chains with documents that could not be fetched.
+    unfetched: HashSet<Chain>,
     /// The number of pages that may still be fetched.
     budget: Option<u64>,
     sink: Arc<Sink>,
@@ -65,6 +70,10 @@ const MAX_REASONS: usize = 100;
 /// If a run finds nothing but missing documents, it fails if there are at least this many.
 const MANY_MISSING: u64 = 10;
 
+/// A run asks again for the documents of windows that have ended within this time, if they could
+/// not be fetched.
+const RETRIED_FOR: SignedDuration = SignedDuration::from_hours(3 * 24);
+
 /// An event that no worker has taken yet, and the keys that it writes.
 struct WaitingEvent {
     event: Event<ReadPage>,
@@ -81,6 +90,8 @@ pub(super) struct DispatchResult {
     skipped: u64,
     /// The number of values for the typed columns of the pages.
     pub(super) values: ValueCounts,
+    /// The number of documents that could not be fetched.
+    pub(super) unfetched: u64,
     /// The number of things that were passed over, by reason.
     pub(super) passed_over: BTreeMap<&'static str, u64>,
     /// The number of releases of which something was inferred, by what it is.
@@ -130,12 +141,14 @@ impl Dispatch {
             source: run.source.name.clone(),
             unfinished: UnfinishedCommits::new(
                 Frontier::new(coverage.plan.count_chains_by_start()),
-                coverage.dates.map(|stretch| stretch.to),
+                coverage.dates.map(|dates| dates.to),
                 committed,
                 Arc::clone(&run.progress),
             ),
             is_change_feed: run.source.page.is_change_feed(),
             has_windows: run.source.window.is_some(),
+            until_date: coverage.dates.map(|dates| dates.to),
+            unfetched: HashSet::new(),
             budget: run.job.max_pages,
             sink: Arc::clone(&run.sink),
             lease,
@@ -239,7 +252,10 @@ impl Dispatch {
             Err(event) => {
                 return match event {
                     Event::Failed(error) | Event::Gone(error) => self.note_failure(error),
-                    event => self.unfinished.add_event(event),
+                    event => {
+                        let event = self.hold_watermark(event);
+                        self.unfinished.add_event(event);
+                    }
                 };
             }
         };
@@ -262,6 +278,13 @@ impl Dispatch {
             return self.refuse_page(record, extracted, error);
         }
         self.note_last(&record.position);
+        let rejects = extracted.rejects.iter();
+        let unfetched = rejects.filter(|it| it.reason == Reason::UnfetchedDocument);
+        let unfetched = unfetched.count() as u64;
+        if unfetched > 0 {
+            self.done.unfetched += unfetched;
+            self.unfetched.insert(record.chain.clone());
+        }
         self.done.values += extracted.values;
         self.done.extra_commas += extracted.extra_commas;
         add_counts(&mut self.done.passed_over, extracted.count_passed_over());
@@ -326,6 +349,26 @@ impl Dispatch {
         let reason = format!("page {number}{part} is in the quarantine: {why}");
         warn!(source.name = %self.source, page = number, "{reason}");
         self.done.note_reason(reason);
+    }
+
+    /// Keeps the watermark before a recent window of which documents could not be fetched, so that
+    /// the next run asks for them again. An older window is passed, because a document that can
+    /// never be fetched would else have all later windows fetched by each run.
+    fn hold_watermark(&self, event: ChainEvent) -> ChainEvent {
+        let Event::Ended {
+            scope,
+            is_whole: true,
+        } = event
+        else {
+            return event;
+        };
+        let age = |end: Timestamp| self.until_date.map(|until| until.duration_since(end));
+        let is_recent = scope
+            .window
+            .and_then(|window| age(window.to))
+            .is_some_and(|age| age < RETRIED_FOR);
+        let is_whole = !(is_recent && self.unfetched.contains(&scope.chain()));
+        Event::Ended { scope, is_whole }
     }
 
     /// Ends the run at a page that is not stored. Some of its rejects are kept in the quarantine,
@@ -431,7 +474,7 @@ impl Dispatch {
             return None;
         }
         let message = format!(
-            "{} of {} releases were refused, a share above the {} of --max-bad-ratio",
+            "{} of {} releases were refused, a share above the {} of `sink.max_bad_ratio` or --max-bad-ratio",
             counts.quarantined, counts.releases, self.limits.max_bad_ratio
         );
         Some(Error::new(Kind::TooManyBad, message))

@@ -668,6 +668,7 @@ impl Run<'_> {
         report::tell_older(&self.source.name, dispatched.counts.older);
         report::tell_unread_values(&self.source.name, &dispatched.values);
         report::tell_extra_commas(&self.source.name, dispatched.extra_commas);
+        report::tell_unfetched(self.source, dispatched.unfetched);
         report::tell_passed_over(&self.source.name, &dispatched.passed_over);
         report::tell_inferred(&self.source.name, &dispatched.inferred);
         let report = Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict);

@@ -13,6 +13,7 @@ use crate::pipeline::Run;
 use crate::pipeline::dispatch::DispatchResult;
 use crate::release::{ValueCount, ValueCounts};
 use crate::request::Requests;
+use crate::source::Source;
 
 /// The result of a run that has begun and ended.
 #[derive(Debug)]
@@ -150,6 +151,27 @@ pub(super) fn tell_older(source: &str, older: i64) {
              stores what is served, whatever its date"
         );
     }
+}
+
+/// Warns once in a run about documents that could not be fetched, and says what asks for them again.
+pub(super) fn tell_unfetched(source: &Source, unfetched: u64) {
+    if unfetched == 0 {
+        return;
+    }
+    let name = &source.name;
+    let again = match source.window {
+        None => "the next run asks for them again".to_owned(),
+        Some(_) => format!(
+            "runs ask for them again for three days after the end of their window, and later \
+             only `backfill {name} --from DATE` does"
+        ),
+    };
+    warn!(
+        source.name = %name,
+        unfetched,
+        "{unfetched} documents that {name} names could not be fetched, and are in the quarantine as \
+         `unfetched-document`: {again}"
+    );
 }
 
 /// Says once in a run what was passed over, by reason.

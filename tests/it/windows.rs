@@ -2,10 +2,12 @@
 //! once, with few requests, and no failure leaves a gap.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
@@ -872,4 +874,64 @@ async fn dates_for_a_source_without_windows_are_refused() {
     let now = Timestamp::now().checked_add(1.hour()).unwrap().to_string();
     let program = ingest.call(&["backfill", SOURCE, "--from", &now]).await;
     program.expect(2);
+}
+
+/// Serves an index of the days of a window, and a document for each day. While `broken` is true,
+/// the documents of two days cannot be had: that of an old day, and that of a recent one.
+async fn serve_days(recent: String, old: &'static str) -> (Publisher, Arc<AtomicBool>) {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let publisher = Publisher::serve(move |request| match request.path().strip_prefix("/day/") {
+        None => {
+            let day = request.query("from").unwrap();
+            Reply::json(json!([day, format!("{day}-b"), format!("{day}-c")]).to_string())
+        }
+        Some(day) if is_broken.load(Relaxed) && (day == old || day == recent) => Reply::status(500),
+        Some(day) => Reply::json(json!({ "releases": [release(day)] }).to_string()),
+    })
+    .await;
+    (publisher, broken)
+}
+
+#[tokio::test]
+async fn a_recent_window_is_fetched_again_until_all_its_documents_could_be_had() {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let day = |ago: i64| today.checked_sub(ago.days()).unwrap().to_string();
+    let (first, old) = (day(12), &*day(11).leak());
+    let (publisher, broken) = serve_days(day(1), old).await;
+    let mut ingest = Ingest::new().await;
+    let host = publisher.url("");
+    ingest.declare_as(
+        SOURCE,
+        &format!("{host}/?from={{from}}&to={{to}}"),
+        &format!(
+            "window = {{ from = \"{first}\", step = \"1d\", format = \"%Y-%m-%d\", basis = \"updated\" }}
+            detail = {{ each = \"/*\", url = \"{host}/day/{{item}}\" }}
+            http.retry_max = 1"
+        ),
+    );
+    let ran = ingest.run(&[]).await.expect(0);
+    assert_eq!(ran.counts().quarantined, 2);
+    ran.expect_log("runs ask for them again for three days after the end of their window");
+    let watermark = "select reached::date from ocds.watermark";
+    let watermark = async || ingest.value(watermark).await;
+    assert_eq!(watermark().await, day(1));
+    let has = async |day: &str| {
+        let has = format!("select exists (select from ocds.release where release_id = '{day}')");
+        ingest.value(&has).await
+    };
+    assert_eq!(has(&day(1)).await, "f");
+    // an old document that fails for ever does not have all later windows fetched by each run
+    broken.store(false, Relaxed);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(has(&day(1)).await, "t");
+    assert_eq!(has(old).await, "f");
+    assert_eq!(watermark().await, today.to_string());
+    let open = "select count(*) from ocds.quarantine where resolved_at is null";
+    assert_eq!(ingest.value(open).await, "1");
+    let until = day(10);
+    let backfill = ["backfill", SOURCE, "--from", old, "--until", &until];
+    ingest.call(&backfill).await.expect(0);
+    assert_eq!(has(old).await, "t");
+    assert_eq!(ingest.value(open).await, "0");
 }
