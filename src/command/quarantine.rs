@@ -31,7 +31,14 @@ pub(super) async fn quarantine(global: &Global, command: QuarantineCommand) -> R
                 limit: limit.into(),
             };
             let list = async |database: &_| quarantine::list(database, selection).await;
-            print_list(&with_database(&config, list).await?, json)
+            let entries = with_database(&config, list).await?;
+            print_list(&entries, json)?;
+            if !json && entries.len() == limit as usize {
+                print_line(format_args!(
+                    "the newest {limit} are listed; --limit lists more"
+                ));
+            }
+            Ok(ExitCode::SUCCESS)
         }
         QuarantineCommand::Show { id, raw } => {
             let show = async |database: &_| quarantine::show(database, id).await;
@@ -61,16 +68,16 @@ fn parse_reason(word: &str) -> Result<Reason> {
     })
 }
 
-fn print_list(entries: &[Entry], json: bool) -> Result<ExitCode> {
+fn print_list(entries: &[Entry], json: bool) -> Result<()> {
     if json {
         for entry in entries {
             print_json(entry)?;
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     if entries.is_empty() {
         print_line("nothing is in quarantine");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let header = [
         "id", "source", "page", "pointer", "reason", "seen", "bytes", "message",
@@ -88,7 +95,7 @@ fn print_list(entries: &[Entry], json: bool) -> Result<ExitCode> {
         ]
     });
     print_table(header, &[0, 2, 5, 6], rows);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn print_document(document: &RejectWithDocument, raw: bool) -> Result<ExitCode> {

@@ -284,6 +284,12 @@ async fn rejects_are_listed_shown_and_discarded() {
     ];
     let entry = ingest.call(&only).await.expect(0).report();
     assert_eq!(entry["bytes"], odd.len());
+    let one = ["quarantine", "list", "--limit", "1"];
+    let text = ingest.call(&one).await.expect(0).text();
+    assert!(
+        text.contains("the newest 1 are listed; --limit lists more"),
+        "{text}"
+    );
     let none = ["quarantine", "list", "--source", "elsewhere"];
     assert_eq!(
         ingest.call(&none).await.expect(0).text(),
