@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::json::ItemsAt;
 use crate::json::lists::{
-    ItemList, ListScan, ListScanError, LoneObject, MAX_ITEMS, describe_kind, is_key,
+    ItemList, ListScan, ListScanError, LoneObject, TooMany, describe_kind, is_key,
     is_record_member, parse_envelope,
 };
 use crate::json::salvage::{SalvageError, count_extra_commas, salvage_lists};
@@ -220,12 +220,17 @@ impl CutError {
         })
     }
 
+    fn too_many(found: TooMany) -> Self {
+        CutError::Unreadable(format!("a page of {}", found.describe()))
+    }
+
     fn from_salvage_error(body: &[u8], failure: SalvageError, error: ScanError) -> Self {
         match failure {
             SalvageError::NoItems => CutError::from_scan_error(body, error),
             SalvageError::Truncated => {
                 CutError::Unreadable("JSON that ends in the middle of a page".to_owned())
             }
+            SalvageError::TooMany(found) => CutError::too_many(found),
             SalvageError::NoEnd => CutError::Unreadable(format!(
                 "not JSON from byte {}, where {}, and its items cannot be separated",
                 error.at,
@@ -294,6 +299,10 @@ fn cut_lists(mut scan: ListScan<'_>, rejects_records: bool) -> Result<Cut, CutEr
             let found = "several JSON documents, one after the other";
             return Err(CutError::Unreadable(found.to_owned()));
         }
+        Err(ListScanError::TooMany(_)) if scan.is_record && rejects_records => {
+            return Err(CutError::WrongShape(None));
+        }
+        Err(ListScanError::TooMany(found)) => return Err(CutError::too_many(found)),
         Err(ListScanError::Scan(error)) => {
             let mut lists = salvage_lists(&scan)
                 .map_err(|failure| CutError::from_salvage_error(body, failure, error))?;
@@ -317,12 +326,6 @@ fn cut_lists(mut scan: ListScan<'_>, rejects_records: bool) -> Result<Cut, CutEr
     }
     if scan.is_record && rejects_records {
         return Err(CutError::WrongShape(None));
-    }
-    let spans: usize = lists.iter().map(|list| list.spans.len()).sum();
-    if spans > MAX_ITEMS {
-        return Err(CutError::Unreadable(format!(
-            "a page of more than {MAX_ITEMS} items, the most that `fetch.max_items` may be"
-        )));
     }
     let envelope = parse_envelope(body, &lists).map_err(CutError::Unreadable)?;
     let lone_objects = scan.lone_objects(&lists);
@@ -362,7 +365,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::json::MAX_ENVELOPE_BYTES;
+    use crate::json::{MAX_ENVELOPE_BYTES, MAX_ITEMS};
 
     fn shapes(texts: &[&str]) -> Vec<ItemsAt> {
         texts.iter().map(|at| ItemsAt::parse(at).unwrap()).collect()
@@ -700,6 +703,28 @@ mod tests {
             unreadable(body.as_bytes()),
             "a page of more than 1000000 items, the most that `fetch.max_items` may be"
         );
+        let body = format!("{{\"releases\":[{}0]}}", "0,".repeat(MAX_ITEMS - 1));
+        assert_eq!(texts_of(&body).len(), MAX_ITEMS);
+        // Another item is damaged.
+        let lists = format!(
+            "\"releases\":[{{\"ocid\" 1}}],\"releases\":[{}0]",
+            "0,".repeat(MAX_ITEMS)
+        );
+        assert_eq!(
+            unreadable(format!("{{{lists}}}").as_bytes()),
+            "a page of more than 1000000 items, the most that `fetch.max_items` may be"
+        );
+        let lists = "\"releases\":[],".repeat(100_000);
+        assert_eq!(
+            unreadable(format!("{{{lists}\"releases\":[1]}}").as_bytes()),
+            "a page of more than 100000 lists"
+        );
+        // A record is one item, however many releases it has.
+        let record = format!(
+            "{{\"releases\":[{}0],\"compiledRelease\":1}}",
+            "0,".repeat(MAX_ITEMS)
+        );
+        assert_eq!(texts_of(&record), [&record]);
         let body = format!(
             "{{\"releases\":[],\"x\":[{}0]}}",
             "0,".repeat(MAX_ENVELOPE_BYTES / 2)

@@ -18,8 +18,14 @@ use crate::json::lenient::parse_leniently;
 use crate::json::scan::{Container, Loose, ScanError, Scanner};
 
 /// The upper limit of `fetch.max_items`. The position of an item needs 32 bytes of memory, so
-/// without a limit a body such as `[0,0,0…` would need sixteen times its size.
+/// without a limit a body such as `[0,0,0…` would need sixteen times its size. The limit is for
+/// the items of all lists together.
 pub const MAX_ITEMS: usize = 1_000_000;
+
+/// The maximum number of lists in a page, with the values in the place of a list. A package has
+/// two, or a few more if its members are repeated. Each list needs memory, and each object in the
+/// place of a list becomes a reject.
+pub(super) const MAX_LISTS: usize = 100_000;
 
 /// The maximum size of a page without its items. It is limited because the envelope is parsed
 /// into a tree, which can need fifty times the size of the text.
@@ -74,7 +80,11 @@ pub(super) struct ListScan<'b> {
     second: Option<&'b str>,
     scanner: Scanner<'b, Loose>,
     /// The lists that were found so far. If the scan failed, the last list may be incomplete.
+    /// Lists and items above the limits are only counted.
     pub(super) lists: Vec<ItemList>,
+    list_count: usize,
+    /// The number of items in all lists.
+    item_count: usize,
     /// True if a value at the path is neither an array nor `null`.
     pub(super) has_other_value: bool,
     /// True if the document has a member that only records have.
@@ -87,7 +97,27 @@ pub(super) enum ListScanError {
     WrongShape(Option<String>),
     /// The document is complete, but another document follows it.
     SecondDocument,
+    TooMany(TooMany),
     Scan(ScanError),
+}
+
+/// The limit that a document exceeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TooMany {
+    Items,
+    Lists,
+}
+
+impl TooMany {
+    /// Returns what there is too much of, such as `more than 5 lists`.
+    pub(super) fn describe(self) -> String {
+        match self {
+            TooMany::Items => {
+                format!("more than {MAX_ITEMS} items, the most that `fetch.max_items` may be")
+            }
+            TooMany::Lists => format!("more than {MAX_LISTS} lists"),
+        }
+    }
 }
 
 impl ListScanError {
@@ -122,6 +152,8 @@ impl<'b> ListScan<'b> {
             second,
             scanner: Scanner::new(body, 0, Loose),
             lists: Vec::new(),
+            list_count: 0,
+            item_count: 0,
             has_other_value: false,
             is_record: false,
         }
@@ -132,12 +164,15 @@ impl<'b> ListScan<'b> {
     }
 
     /// Scans the rest of the document, after a list that ends at `at`. Returns the lists in that
-    /// rest, and the position that the scan reached.
+    /// rest, and the position that the scan reached. The document has `item_count` items before
+    /// `at`.
     pub(super) fn find_lists_after(
         &self,
         at: usize,
+        item_count: usize,
     ) -> (Result<Vec<ItemList>, ListScanError>, usize) {
         let mut rest = self.rest_from(at);
+        rest.item_count = item_count;
         let result = rest.scan_from(Position::AfterValue(self.path.len()));
         let end = match &result {
             Err(ListScanError::Scan(error)) => error.at,
@@ -155,6 +190,7 @@ impl<'b> ListScan<'b> {
     ) -> (ListScan<'b>, Result<Option<bool>, ListScanError>) {
         let mut rest = self.rest_from(at);
         let result = rest.advance_to_array(Position::AfterValue(self.path.len()));
+        let result = rest.check_counts().and(result);
         (rest, result)
     }
 
@@ -169,7 +205,24 @@ impl<'b> ListScan<'b> {
         self.scanner.position()
     }
 
-    fn scan_from(&mut self, mut position: Position) -> Result<(), ListScanError> {
+    fn scan_from(&mut self, position: Position) -> Result<(), ListScanError> {
+        let result = self.advance_to_end(position);
+        self.check_counts().and(result)
+    }
+
+    /// Checks the limits after a scan. The scan goes on above a limit, because a later member may
+    /// show that the document is a record.
+    fn check_counts(&self) -> Result<(), ListScanError> {
+        if self.item_count > MAX_ITEMS {
+            return Err(ListScanError::TooMany(TooMany::Items));
+        }
+        if self.list_count > MAX_LISTS {
+            return Err(ListScanError::TooMany(TooMany::Lists));
+        }
+        Ok(())
+    }
+
+    fn advance_to_end(&mut self, mut position: Position) -> Result<(), ListScanError> {
         while let Some(next) = self.advance(position)? {
             position = next;
         }
@@ -265,21 +318,30 @@ impl<'b> ListScan<'b> {
         }
         let start = self.scanner.position();
         let mut spans = Vec::new();
+        let item_count = &mut self.item_count;
         let result = self.scanner.walk_entries(|scanner| {
             let (range, depth) = scanner.read_value()?;
-            if spans.len() <= MAX_ITEMS {
+            *item_count += 1;
+            if *item_count <= MAX_ITEMS {
                 spans.push(ItemSpan { range, depth });
             }
             Ok(())
         });
         let range = start..self.scanner.position();
-        self.lists.push(ItemList {
+        self.add_list(ItemList {
             is_second,
             range,
             spans,
             extra_commas: 0,
         });
         Ok(result?)
+    }
+
+    fn add_list(&mut self, list: ItemList) {
+        self.list_count += 1;
+        if self.list_count <= MAX_LISTS {
+            self.lists.push(list);
+        }
     }
 
     /// Moves past a value in the place of a list. An object is stored like a list if it may be
@@ -303,7 +365,7 @@ impl<'b> ListScan<'b> {
         self.has_other_value |= !is_null && !is_second;
         let mentions_ocid = || memchr::memmem::find(value, b"\"ocid\"").is_some();
         if is_null || (kind == b'{' && mentions_ocid()) {
-            self.lists.push(ItemList {
+            self.add_list(ItemList {
                 is_second,
                 range,
                 spans: Vec::new(),
@@ -391,4 +453,43 @@ pub(super) fn parse_envelope(body: &[u8], lists: &[ItemList]) -> Result<Value, S
 /// Returns true if only records have a member of this name.
 pub(super) fn is_record_member(key: &[u8]) -> bool {
     is_key(key, "compiledRelease") || is_key(key, "versionedRelease")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scans a body, and returns the number of lists and of items whose positions were stored.
+    #[track_caller]
+    fn scan_too_many(body: &str, expected: TooMany) -> (usize, usize) {
+        let path = ["releases".to_owned()];
+        let mut scan = ListScan::new(body.as_bytes(), &path, Some("records"));
+        match scan.scan_document() {
+            Err(ListScanError::TooMany(found)) => assert_eq!(found, expected),
+            _ => panic!("the document exceeds a limit"),
+        }
+        let items = scan.lists.iter().map(|list| list.spans.len()).sum();
+        (scan.lists.len(), items)
+    }
+
+    #[test]
+    fn all_lists_together_store_no_more_items_than_one_may() {
+        let list = format!("[{}0]", "0,".repeat(MAX_ITEMS / 3));
+        let members = format!("\"records\":{list},\"releases\":{list}");
+        for end in ["}", "", ",\"x\" 1}"] {
+            let body = format!("{{{members},{members}{end}");
+            let (_, items) = scan_too_many(&body, TooMany::Items);
+            assert_eq!(items, MAX_ITEMS);
+        }
+    }
+
+    #[test]
+    fn lists_are_limited_too() {
+        for value in ["[]", "null", r#"{"ocid":1}"#] {
+            let members = format!("\"records\":{value},").repeat(MAX_LISTS);
+            let (lists, _) =
+                scan_too_many(&format!("{{{members}\"releases\":[1]}}"), TooMany::Lists);
+            assert_eq!(lists, MAX_LISTS);
+        }
+    }
 }

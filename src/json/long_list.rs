@@ -34,6 +34,8 @@ pub struct LongList {
     /// The name of the second list that the package may have in the same object.
     second: Option<String>,
     pointer: String,
+    /// True if items of this list were cut. The list may follow another one of the same name.
+    has_items: bool,
 }
 
 /// The start of a document, up to the list of items.
@@ -121,6 +123,7 @@ impl DocumentStart {
                 path: shape.path().to_vec(),
                 second: second.map(str::to_owned),
                 pointer: scan.pointer(),
+                has_items: false,
             };
             (!is_record).then(|| Self {
                 list: of_shape.find_list(list.is_second),
@@ -152,13 +155,17 @@ impl LongList {
     fn find_list(&self, is_second: bool) -> Self {
         let (true, Some(second), [place @ .., name]) = (is_second, &self.second, &*self.path)
         else {
-            return self.clone();
+            return Self {
+                has_items: false,
+                ..self.clone()
+            };
         };
         let path = [place, std::slice::from_ref(second)].concat();
         Self {
             pointer: write_pointer(&path),
             path,
             second: Some(name.clone()),
+            has_items: false,
         }
     }
 
@@ -171,7 +178,7 @@ impl LongList {
     /// follows the window. The first item gets the number `first`.
     #[must_use]
     pub fn cut_portion(
-        &self,
+        &mut self,
         window: &[u8],
         is_all: bool,
         first: usize,
@@ -181,7 +188,7 @@ impl LongList {
             list: self,
             window,
             is_all,
-            is_first: first == 0,
+            is_first: !self.has_items,
             extra_commas: 0,
             extra_commas_before_last: 0,
             lone_objects: Vec::new(),
@@ -197,11 +204,16 @@ impl LongList {
         };
         let PortionCutter {
             spans,
-            at,
-            extra_commas,
+            mut at,
+            mut extra_commas,
             lone_objects,
             ..
         } = cutter;
+        if spans.is_empty() && continuation == Continuation::MoreText {
+            // The next window begins with the same commas, and counts them.
+            (at, extra_commas) = (0, 0);
+        }
+        self.has_items |= !spans.is_empty();
         let items = spans.into_iter().enumerate().map(|(index, span)| Item {
             index: first + index,
             range: span.range,
@@ -250,36 +262,43 @@ impl PortionCutter<'_> {
     /// Adds one item to the portion. Returns `None` if the portion goes on, or else what follows
     /// it.
     fn cut_next(&mut self, limits: PortionLimits) -> Option<Continuation> {
-        self.pass_commas();
+        let next = self.pass_commas();
         // The portion may have one item more than the limit here, because its last item may be
         // left to the next portion.
         if self.spans.len() > limits.items || self.at > limits.bytes && self.spans.len() > 1 {
             self.remove_uncertain_item();
             return Some(Continuation::MoreItems);
         }
-        match self.window.get(self.at) {
+        match next {
             None => Some(self.require_more_text()),
             Some(b']') => self.cut_list_end(),
             Some(_) => self.cut_item(),
         }
     }
 
-    /// Moves past white space and commas. One comma may stand before an item that is not the first
-    /// one of the list.
-    fn pass_commas(&mut self) {
+    /// Moves past white space and commas, and returns the byte after them. One comma may stand
+    /// before an item that is not the first one of the list. Stays before the commas if the window
+    /// ends first, because more commas may follow.
+    fn pass_commas(&mut self) -> Option<u8> {
         let mut commas = 0;
         let mut rest = self.window[self.at..].iter();
         let next = rest.find(|byte| {
             commas += usize::from(**byte == b',');
             !is_white_space(**byte) && **byte != b','
         });
-        self.at = match next {
-            Some(_) => self.window.len() - rest.as_slice().len() - 1,
-            None => self.window.len(),
+        let Some(&next) = next else {
+            self.at = if self.is_all {
+                self.window.len()
+            } else {
+                self.at
+            };
+            return None;
         };
+        self.at = self.window.len() - rest.as_slice().len() - 1;
         let is_at_start = self.is_first && self.spans.is_empty();
-        let may_have_comma = !is_at_start && next != Some(&b']');
+        let may_have_comma = !is_at_start && next != b']';
         self.extra_commas += usize::from(commas > usize::from(may_have_comma));
+        Some(next)
     }
 
     /// Leaves the last item to the next portion, unless later text cannot change that item.
@@ -342,6 +361,10 @@ impl PortionCutter<'_> {
                 return Some(self.require_more_text());
             }
             Err(ListScanError::Scan(error)) => return self.cut_damaged_item(error),
+            Err(ListScanError::TooMany(found)) => {
+                let what = format!("a document of {}", found.describe());
+                return Some(Continuation::Broken(what));
+            }
             Err(ListScanError::WrongShape(_)) => {
                 let what = "a document with another value of the same name".into();
                 return Some(Continuation::Broken(what));
@@ -588,6 +611,7 @@ mod tests {
             (format!("{first},,{rest}"), 1),
             (format!("{first} , \n,,{rest},"), 2),
             (format!(",{first},{rest} , "), 2),
+            (format!(",, ,{first},{rest}"), 1),
             (format!("{first},,{},{rest}", DAMAGED[0]), 1),
         ] {
             let text = format!("[{list}]");
@@ -598,6 +622,72 @@ mod tests {
                 assert_eq!(found.len(), whole.items.len(), "{step}");
                 assert_eq!(extra_commas, expected, "{step}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn commas_are_counted_in_every_list_of_a_package() {
+        let item = r#"{"ocid":"a","id":"1"}"#;
+        for (text, expected) in [
+            (
+                format!(r#"{{"releases":[{item}],"releases":[,{item}]}}"#),
+                1,
+            ),
+            (
+                format!(r#"{{"records":[],"releases":[{item}],"records":[ , ,{item},]}}"#),
+                2,
+            ),
+            (format!(r#"{{"releases":[, ,],"records":[{item}]}}"#), 1),
+        ] {
+            for step in 1..text.len() {
+                let head = text.find('[').unwrap() + 1;
+                let ((_, continuation), extra_commas) =
+                    find_items_and_commas(&text, head, step).unwrap();
+                assert_eq!(continuation, Continuation::End { is_record: false });
+                assert_eq!(extra_commas, expected, "{step}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_lists_after_a_list_are_limited() {
+        let members = r#","records":{"ocid":1}"#.repeat(100_001);
+        let text = format!(r#"{{"releases":[1]{members}}}"#);
+        let (found, continuation) = find_items(&text, 13, text.len()).unwrap();
+        assert_eq!(found.len(), 1);
+        let what = "a document of more than 100000 lists".to_owned();
+        assert_eq!(continuation, Continuation::Broken(what));
+    }
+
+    #[test]
+    fn a_damaged_last_item_does_not_hide_the_list_after_it() {
+        let items = [r#"{"ocid":"a","id":"1"}"#, r#"{"ocid":"x","id":"1",}"#];
+        for (start, next) in [
+            ("releases", "records"),
+            ("releases", "releases"),
+            ("records", "releases"),
+        ] {
+            let head = format!("{{\"{start}\":[");
+            let list = format!("{} , \n{} ]", items[0], items[1]);
+            let between = format!(",\"x\":{{\"y\":[]}},\"{next}\":[");
+            // The second list does not end in the window.
+            let window = format!(r#"{list}{between}{{"ocid":"b","id":"2","#);
+            let mut opening = DocumentStart::find(head.as_bytes(), &shapes()).unwrap();
+            let portion = opening
+                .list
+                .cut_portion(window.as_bytes(), false, 0, LIMITS);
+            let found: Vec<&str> = portion
+                .items
+                .iter()
+                .map(|it| &window[it.range.clone()])
+                .collect();
+            assert_eq!(found, items);
+            assert!(
+                matches!(portion.continuation, Continuation::NextList { .. }),
+                "{:?}",
+                portion.continuation
+            );
+            assert_eq!(portion.end, list.len() + between.len());
         }
     }
 
@@ -650,7 +740,7 @@ mod tests {
         }
         // The sign of a record may stand between two lists.
         let record = r#"{"releases":[{"a":1}],"compiledRelease":{},"records":[]}"#;
-        let opening = DocumentStart::find(&record.as_bytes()[..13], &shapes()).unwrap();
+        let mut opening = DocumentStart::find(&record.as_bytes()[..13], &shapes()).unwrap();
         let window = &record.as_bytes()[opening.start..];
         let portion = opening.list.cut_portion(window, true, 0, LIMITS);
         assert!(matches!(
@@ -682,7 +772,7 @@ mod tests {
     fn the_document_ends_where_the_next_begins() {
         let first = r#"{"uri":"u","releases":[{"ocid":"a"}],"x":[{"y":1}]}"#;
         let text = format!("{first} \n{{\"releases\":[]}}");
-        let opening = DocumentStart::find(&text.as_bytes()[..24], &shapes()).unwrap();
+        let mut opening = DocumentStart::find(&text.as_bytes()[..24], &shapes()).unwrap();
         assert_eq!(opening.envelope["uri"], "u");
         let window = &text.as_bytes()[opening.start..];
         let portion = opening.list.cut_portion(window, false, 0, LIMITS);

@@ -21,7 +21,9 @@
 
 use std::ops::Range;
 
-use super::lists::{ItemList, ItemSpan, ListScan, MAX_ITEMS, is_key, parse_envelope};
+use super::lists::{
+    ItemList, ItemSpan, ListScan, ListScanError, MAX_ITEMS, TooMany, is_key, parse_envelope,
+};
 use super::scan::{Container, Loose, Nesting, Rules, ScanError, Scanner, is_white_space};
 
 /// The maximum number of times that a body may be read to salvage its items. [`FREE_BYTES`] may
@@ -39,6 +41,7 @@ pub(super) enum SalvageError {
     Truncated,
     /// The end of an item was not found, or the search would read too many bytes.
     NoEnd,
+    TooMany(TooMany),
 }
 
 /// Returns the lists of a page whose scan has failed.
@@ -53,7 +56,9 @@ pub(super) fn salvage_lists(scan: &ListScan<'_>) -> Result<Vec<ItemList>, Salvag
         start: damaged.range.start,
         is_second: damaged.is_second,
         before,
+        count_before: before.iter().map(|list| list.spans.len()).sum(),
         spans: Vec::new(),
+        is_window: false,
         budget: reading_budget(scan.body.len()),
         has_met_end: false,
     };
@@ -88,8 +93,9 @@ pub(crate) fn reading_budget(length: usize) -> usize {
         .saturating_add(FREE_BYTES)
 }
 
-/// Returns the damaged item at `start`, and the position of the next item. The position is `None`
-/// if the item is the last one. The function returns `None` if it does not find the end of the
+/// Returns the damaged item at `start`, and the position of what follows it: the next item, or
+/// the end of a list that another list follows. The position is `None` if the document ends
+/// after the list. The function returns `None` if it does not find the end of the
 /// item. It also returns `None` if `is_all` is false and the end of the item may change when the
 /// rest of the body arrives. The bytes that are read are subtracted from `budget`.
 pub(super) fn find_damaged_item(
@@ -105,6 +111,8 @@ pub(super) fn find_damaged_item(
         start: start - 1,
         is_second: false,
         before: &[],
+        count_before: 0,
+        is_window: true,
         spans: Vec::new(),
         budget: *budget,
         has_met_end: false,
@@ -130,6 +138,10 @@ struct Salvage<'w, 'b> {
     is_second: bool,
     /// The lists before the damaged list.
     before: &'w [ItemList],
+    /// The number of items in those lists.
+    count_before: usize,
+    /// True if the body is only a window of the text.
+    is_window: bool,
     /// The items of the damaged list that were found so far.
     spans: Vec<ItemSpan>,
     /// The number of bytes that may still be read.
@@ -139,7 +151,8 @@ struct Salvage<'w, 'b> {
 }
 
 enum AfterItem {
-    /// Another item follows. It begins at this position, perhaps after a comma and white space.
+    /// Another item follows, or the end of the list. It begins at this position, perhaps after a
+    /// comma and white space.
     Item(usize),
     /// The list ends. The value contains all lists of the page, but the damaged list has no items
     /// in it.
@@ -183,8 +196,8 @@ impl Salvage<'_, '_> {
             if let Some(lists) = end {
                 break lists;
             }
-            if self.spans.len() > MAX_ITEMS {
-                return Err(SalvageError::NoEnd);
+            if self.item_count() >= MAX_ITEMS {
+                return Err(SalvageError::TooMany(TooMany::Items));
             }
             match self.add_next_item(at)? {
                 AfterItem::Item(next) => at = next,
@@ -220,6 +233,7 @@ impl Salvage<'_, '_> {
         let at = self.skip(end, is_white_space);
         self.has_met_end |= at == self.body.len();
         Ok(match self.body.get(at) {
+            Some(b']') if self.is_window && self.precedes_list(at)? => Some(AfterItem::Item(at)),
             Some(b',') if self.is_item_start(item, at + 1)? => Some(AfterItem::Item(at)),
             Some(b'{') if self.scan_item(at)?.is_object_with_ocid() => Some(AfterItem::Item(at)),
             Some(b']') => self.try_list_end(at)?.map(AfterItem::End),
@@ -440,14 +454,24 @@ impl Salvage<'_, '_> {
         Ok(found)
     }
 
+    /// Returns true if another array of items follows the list that the bracket at `at` ends. The
+    /// text up to that array shows that the list ends there, and the rest of the document may not
+    /// fit into memory.
+    fn precedes_list(&mut self, at: usize) -> Result<bool, SalvageError> {
+        let (rest, next) = self.scan.scan_to_next_list(at + 1);
+        self.spend_budget(rest.position() - at)?;
+        Ok(matches!(next, Ok(Some(_))))
+    }
+
     /// Tries the bracket at `at` as the end of the damaged list. Returns the lists of the page,
     /// or `None` if the text after the bracket shows that the list does not end there.
     fn try_list_end(&mut self, at: usize) -> Result<Option<Vec<ItemList>>, SalvageError> {
-        let (rest, end) = self.scan.find_lists_after(at + 1);
+        let (rest, end) = self.scan.find_lists_after(at + 1, self.item_count());
         self.spend_budget(end - at)?;
         let rest = match rest {
             Ok(rest) => rest,
             Err(error) if error.is_unexpected_end() => return Err(SalvageError::Truncated),
+            Err(ListScanError::TooMany(found)) => return Err(SalvageError::TooMany(found)),
             Err(_) => return Ok(None),
         };
         // The envelope is copied, escaped and parsed, so its bytes count three times.
@@ -461,6 +485,11 @@ impl Salvage<'_, '_> {
         });
         lists.extend(rest);
         Ok(parse_envelope(self.body, &lists).is_ok().then_some(lists))
+    }
+
+    /// Returns the number of items that were found so far, in the damaged list and before it.
+    fn item_count(&self) -> usize {
+        self.count_before + self.spans.len()
     }
 
     fn add_item(&mut self, item: &ScannedItem, end: usize) {

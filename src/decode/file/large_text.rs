@@ -54,6 +54,9 @@ pub(super) struct List {
     package: Option<Arc<str>>,
     /// True if the text between the lists shows that the document is a record.
     is_record: bool,
+    /// The places with a comma too many in lists without items. They are counted with the next
+    /// items.
+    extra_commas: usize,
 }
 
 impl List {
@@ -188,6 +191,7 @@ impl LargeText {
             items: 0,
             other_items: 0,
             is_record: false,
+            extra_commas: 0,
         });
         Ok(Step::Continues)
     }
@@ -225,6 +229,7 @@ impl LargeText {
             items,
             envelope,
             package,
+            extra_commas,
             ..
         }) = &mut self.list
         else {
@@ -232,19 +237,25 @@ impl LargeText {
         };
         let portion = list.cut_portion(&self.lookahead.bytes, self.lookahead.is_all, *items, PIECE);
         *items += portion.items.len();
+        *extra_commas += portion.extra_commas;
         let (envelope, package) = (envelope.clone(), package.clone());
         let list = list.pointer().to_owned();
         let body = self.lookahead.split_to(portion.end);
         let is_nothing = portion.items.is_empty();
-        self.add_lone_objects(piece, &body, &portion.lone_objects);
         // a part without items is added only for an empty list, whose end shows that it is
         // complete
-        if !is_nothing || matches!(portion.continuation, Continuation::End { .. }) {
+        let is_part = !is_nothing || matches!(portion.continuation, Continuation::End { .. });
+        let extra_commas = match is_part {
+            true => std::mem::take(extra_commas),
+            false => 0,
+        };
+        self.add_lone_objects(piece, &body, &portion.lone_objects);
+        if is_part {
             let cut = Cut {
                 envelope,
                 list: Some(list),
                 items: portion.items,
-                extra_commas: portion.extra_commas,
+                extra_commas,
                 ..Cut::default()
             };
             let document = Document::single_document(body, cut);

@@ -48,10 +48,14 @@ fn describe(documents: &[Document], broken: &[BrokenDocument]) -> Vec<String> {
 }
 
 fn open_cutter(text: &[u8]) -> Cutter {
+    open_limited_cutter(text, &limits())
+}
+
+fn open_limited_cutter(text: &[u8], limits: &config::Fetch) -> Cutter {
     let mut file: File = tempfile::tempfile().unwrap();
     file.write_all(text).unwrap();
     let file = FileReader::from_whole_file(file, text.len() as u64, None);
-    Cutter::new(file, &source(), &limits())
+    Cutter::new(file, &source(), limits)
 }
 
 /// Cuts the rest of a file. Returns the pieces and the marks where they end.
@@ -88,11 +92,23 @@ fn check_same(text: &str) {
         documents, broken, ..
     } = decode_text(whole, None, &source(), &limits()).unwrap();
     let shown = &text[..text.len().min(2_000)];
+    let pieces = cut_rest(&mut open_cutter(text.as_bytes()));
     assert_eq!(
-        cut_file(text.as_bytes()),
+        describe_pieces(&pieces),
         describe(&documents, &broken),
         "{shown}"
     );
+    let of_pieces = pieces.iter().flat_map(|(piece, _)| &piece.documents);
+    let (of_pieces, of_whole) = (
+        count_extra_commas(of_pieces),
+        count_extra_commas(&documents),
+    );
+    assert_eq!(of_pieces, of_whole, "{shown}");
+}
+
+fn count_extra_commas<'d>(documents: impl IntoIterator<Item = &'d Document>) -> usize {
+    let documents = documents.into_iter();
+    documents.map(|document| document.cut.extra_commas).sum()
 }
 
 /// A list of releases or records, or something else in its place.
@@ -154,6 +170,49 @@ fn each_list_of_a_package_may_be_large() {
     check_same(&format!(
         r#"{{"version":"1.1","releases":[],"records":{first},"releases":{second},"records":{third}}}"#
     ));
+}
+
+#[test]
+fn every_extra_comma_of_a_large_package_is_counted() {
+    let text = "x".repeat(1 << 19);
+    let list = vec![format!(r#"{{"ocid":"large","id":"{text}"}}"#); 9].join(",");
+    check_same(&format!(r#"{{"releases":[,],"records":[{list}]}}"#));
+    check_same(&format!(
+        r#"{{"records":[,,],"records":{{"ocid":"lone"}},"releases":[{list}]}}"#
+    ));
+    check_same(&format!(r#"{{"releases":[{list}],"releases":[,{list},]}}"#));
+    check_same(&format!(r#"{{"releases":[,,{list},],"records":[]}}"#));
+    check_same(&format!(r#"{{"releases":[{list}],"records":[,]}}"#));
+    // The first item is larger than what is read ahead.
+    let large = format!(r#"{{"ocid":"large","id":"{}"}}"#, "x".repeat(WHOLE_BYTES));
+    check_same(&format!(
+        r#"{{"releases":[1],"records":[,{large},,{large}]}}"#
+    ));
+}
+
+#[test]
+fn a_list_larger_than_memory_may_follow_a_damaged_item() {
+    let limits = config::Fetch {
+        max_body_bytes: WHOLE_BYTES + 1,
+        ..limits()
+    };
+    let text = "x".repeat(1 << 19);
+    for damaged in [r#"{"ocid":"d","id":"1",}"#, r#"{"ocid":"d","id" "1"}"#] {
+        let records: Vec<String> = (0..24)
+            .map(|n| format!(r#"{{"ocid":"r-{n}","id":"{text}"}}"#))
+            .collect();
+        let text = format!(
+            r#"{{"releases":[{{"ocid":"a","id":"1"}},{damaged}],"records":[{}]}}"#,
+            records.join(",")
+        );
+        let pieces = cut_rest(&mut open_limited_cutter(text.as_bytes(), &limits));
+        let found = describe_pieces(&pieces);
+        assert_eq!(found.len(), 26);
+        assert!(found.contains(&format!("/releases/1 {damaged}")));
+        for (nth, record) in records.iter().enumerate() {
+            assert!(found.contains(&format!("/records/{nth} {record}")));
+        }
+    }
 }
 
 #[test]
