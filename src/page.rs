@@ -143,10 +143,6 @@ impl Chain {
     /// most 2,704 bytes in a B-tree.
     pub const MAX_BYTES: usize = 2_500;
 
-    /// The name under which the quarantine keeps stretches that runs have skipped. No run walks
-    /// such a chain, so a page with the number of a stretch does not resolve it.
-    pub const SKIPPED: &str = "skipped";
-
     /// Creates the first chain of a run.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
@@ -154,6 +150,22 @@ impl Chain {
             name: name.into(),
             number: 0,
         }
+    }
+
+    /// Returns the chain under which the quarantine keeps the stretches of a feed that runs have
+    /// skipped. No run walks such a chain, so a page with the number of a stretch does not resolve
+    /// it. A digest of the feed's scope is part of the name, because positions of another feed of
+    /// the same source mean nothing in this one.
+    #[must_use]
+    pub fn skipped(scope: &str) -> Self {
+        let digest = blake3::hash(scope.as_bytes()).to_hex();
+        Self::new(format!("{SKIPPED}{}", &digest[..16]))
+    }
+
+    /// Returns true if this is the chain of skipped stretches of some feed.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        self.name.starts_with(SKIPPED)
     }
 
     /// Returns the same chain with its number among the chains of its run, counted from 0.
@@ -174,6 +186,8 @@ impl Chain {
         &self.name
     }
 }
+
+const SKIPPED: &str = "skipped ";
 
 impl PartialEq for Chain {
     fn eq(&self, other: &Self) -> bool {
@@ -591,7 +605,8 @@ pub struct UnreadablePage {
     pub body: Bytes,
     /// The problem, as one clause that never quotes a value.
     pub message: String,
-    /// True if the publisher refuses the page, so that no body arrived.
+    /// True if the publisher refuses the page, so that no body arrived. The body of a skipped
+    /// stretch names its end instead.
     pub is_refused: bool,
 }
 

@@ -448,11 +448,11 @@ impl Reject {
         Self::unreadable(Reason::UnreadablePage, body, String::new(), message)
     }
 
-    /// Creates the reject for a page that the publisher refuses. `place` is the place of the page
-    /// in the feed, because there is no body that could tell it from others.
+    /// Creates the reject for a page that runs step over. `place` is the place of the page in the
+    /// feed, because there is no body that could tell it from others.
     #[must_use]
-    pub fn refused_page(place: String, message: String) -> Self {
-        Self::unreadable(Reason::RefusedPage, Bytes::new(), place, message)
+    pub fn refused_page(body: Bytes, place: String, message: String) -> Self {
+        Self::unreadable(Reason::RefusedPage, body, place, message)
     }
 
     /// Creates the reject for a document that could not be read, although its page could be read.
@@ -532,7 +532,8 @@ pub enum Reason {
     UnfetchedDocument,
     /// A document that the page names does not exist, as the publisher says.
     MissingDocument,
-    /// The publisher refuses the page itself, and runs step over it.
+    /// Runs step over the page, because the publisher refuses it, or over the stretch that begins
+    /// with it, because the server answers with errors.
     RefusedPage,
     /// A member of an archive is not data, such as a licence beside the data.
     SideFile,

@@ -1,6 +1,7 @@
 -- Sets the watermark back to where run $1 began, because it was moved past pages that are
 -- missing. In a feed of changes, sets it back to the last page before the first gap: of that
--- run, whose pages are counted from 1, or else of the complete run before it.
+-- run, whose pages are counted from 1, or else of the run before it that has seen the end of the
+-- feed and is not known to have lost pages too.
 update ocds.watermark
 set reached = least(watermark.reached, run.window_from), moved_at = now(),
     cursor = coalesce(
@@ -20,7 +21,11 @@ set reached = least(watermark.reached, run.window_from), moved_at = now(),
             from ocds.run as earlier
             join ocds.page on page.run_id = earlier.id and page.chain = ''
             where earlier.source = run.source and earlier.id < $1
-                and earlier.kind = 'incremental' and earlier.state = 'complete'
+                and earlier.kind = 'incremental'
+                and (
+                    earlier.state = 'complete'
+                    or earlier.end_seen and not earlier.is_given_up and earlier.verified_at is null
+                )
                 and strpos(earlier.definition, watermark.scope) > 0
             order by earlier.id desc, page.number desc
             limit 1

@@ -235,6 +235,7 @@ async fn fetch_first_pages(
         files: Vec::new(),
         previous: PreviousRun::default(),
         refused: HashSet::new(),
+        returns_to_stretch: false,
     };
     let budget = PageBudget::new(1, usize::MAX);
     let events = fetch::pages(fetcher, start, budget, CancellationToken::new());

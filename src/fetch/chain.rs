@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -18,7 +17,7 @@ use crate::fetch::fetcher::Fetcher;
 use crate::fetch::guard::{
     Guard, PageContent, can_end_by_empty_page, is_end_status, should_compare_items,
 };
-use crate::fetch::page::{NoPage, PageAnswer, describe_fetch, fetch_page};
+use crate::fetch::page::{NoPage, PageAnswer, describe_fetch, fetch_page, refused_page};
 use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
 use crate::fetch::scope::Scope;
@@ -63,16 +62,8 @@ fn step_over(
         page = position.number,
         "the publisher has refused {page} for days, so the run steps over it: {}", error.chain()
     );
-    let target = fetcher.addresses().page_target(scope, position)?;
-    Ok(Ok(Box::new(Fetched::Unreadable(UnreadablePage {
-        chain: scope.chain(),
-        position: position.clone(),
-        url: fetcher.target_policy().redact_url(&target.url),
-        fetched_at: Timestamp::now(),
-        body: Bytes::new(),
-        message: error.chain(),
-        is_refused: true,
-    }))))
+    let page = refused_page(fetcher, scope, position, error.chain())?;
+    Ok(Ok(Box::new(Fetched::Unreadable(page))))
 }
 
 /// Returns true if the publisher refuses the page and not, for the moment, the program: it answers
@@ -86,7 +77,7 @@ pub(super) fn is_refusal(error: &Error, http: &Http) -> bool {
     })
 }
 
-type Arrived = (Position, Delivery, Permit);
+type Arrived = (Position, Result<Delivery>, Permit);
 
 /// A walk along a chain. It delivers pages in the order of the chain. It requests a page before
 /// the one before it has arrived only if both are known to exist.
@@ -101,7 +92,7 @@ pub(super) struct ChainWalk {
     next: Option<Position>,
     /// The number of the last page, computed from the newest total.
     last: Option<u64>,
-    under_way: FuturesOrdered<BoxFuture<'static, Result<Arrived>>>,
+    under_way: FuturesOrdered<BoxFuture<'static, Arrived>>,
     /// The newest page of the index, if the feed has one.
     listing: Option<Arc<Listing>>,
     /// True if a page took fewer items from its index page than expected. The next page then
@@ -118,9 +109,9 @@ pub(super) struct ChainWalk {
     leads_on: bool,
     /// The reason why the chain is incomplete although every page could be read.
     shortfall: Option<Error>,
-    /// The position behind the last stretch that was skipped. It has just been read, so an error
-    /// there is no stretch.
-    after_stretch: Option<Position>,
+    /// The position that a search has just read: the one behind the last stretch, or the beginning
+    /// of a stretch to which the run returns. An error there is no stretch.
+    just_read: Option<Position>,
     /// The event that ends the walk, after the page that was just delivered.
     last_event: Option<Event>,
 }
@@ -137,6 +128,7 @@ impl ChainWalk {
         until: Option<u64>,
     ) -> Self {
         let is_wanted = until.is_none_or(|until| start.number <= until);
+        let just_read = run.returns_to_stretch.then(|| start.clone());
         let first = first_page(run.fetcher.source());
         let guard = Guard::new(run.fetcher.limits().unreadable_in_a_row);
         let mut walk = Self {
@@ -158,7 +150,7 @@ impl ChainWalk {
             stated: None,
             leads_on: false,
             shortfall: None,
-            after_stretch: None,
+            just_read,
             last_event: None,
         };
         if !is_wanted {
@@ -179,7 +171,7 @@ impl ChainWalk {
             self.stop();
             return Some(event);
         }
-        let arrived = loop {
+        let (position, delivery, permit) = loop {
             let can_request = self.can_request();
             let budget = self.run.budget.clone();
             tokio::select! {
@@ -190,8 +182,12 @@ impl ChainWalk {
                 else => return None,
             }
         };
-        let event = match arrived {
-            Ok((position, delivery, permit)) => self.receive(&position, delivery, permit).await,
+        let delivery = match delivery {
+            Err(error) => self.skip_errors(&position, error).await,
+            delivery => delivery,
+        };
+        let event = match delivery {
+            Ok(delivery) => self.receive(&position, delivery, permit).await,
             Err(error) => Event::Failed(error),
         };
         if !matches!(event, Event::Page(..)) {
@@ -251,29 +247,25 @@ impl ChainWalk {
         let scope = self.scope.clone();
         let listing = self.listing.clone();
         let known = run.known.find_page(&scope.chain(), &position.cursor);
-        let may_skip = self.after_stretch.as_ref() != Some(&position);
         let page = async move {
             let fetcher = &*run.fetcher;
             let delivery = match &fetcher.source().detail {
                 Some(detail) => {
-                    fetch_items(fetcher, detail, &scope, &position, listing, &run.fullest).await?
+                    fetch_items(fetcher, detail, &scope, &position, listing, &run.fullest).await
                 }
                 None => {
                     let answer = fetch_page(fetcher, &scope, &position, known).await;
                     let answer = answer.or_else(|error| step_over(&run, &scope, &position, error));
-                    let delivery = match answer {
-                        Err(error) if may_skip && fetcher.limits().recover => {
-                            skip_errors(fetcher, &scope, &position, error).await
-                        }
-                        answer => answer.map(Delivery::from),
-                    };
-                    delivery.map_err(|error| error.at_page(position.number))?
+                    let answer = answer.map_err(|error| error.at_page(position.number));
+                    answer.map(Delivery::from)
                 }
             };
-            if let Ok(fetched) = &delivery.answer {
+            if let Ok(delivery) = &delivery
+                && let Ok(fetched) = &delivery.answer
+            {
                 permit.set_bytes(fetched.estimate_memory());
             }
-            Ok((position, delivery, permit))
+            (position, delivery, permit)
         };
         self.under_way.push_back(page.boxed());
     }
@@ -291,6 +283,18 @@ impl ChainWalk {
         (position.number < last)
             .then(|| pagination::next_page_position(self.pagination(), position))
             .flatten()
+    }
+
+    /// Skips the stretch of errors that begins at the position, if it is one. Returns the error if
+    /// not. Pages that were requested after the position may be in the same stretch, so only the
+    /// next page of the chain is searched from.
+    async fn skip_errors(&mut self, position: &Position, error: Error) -> Result<Delivery> {
+        if self.just_read.as_ref() == Some(position) || !self.fetcher().limits().recover {
+            return Err(error);
+        }
+        let (fetcher, scope) = (Arc::clone(self.fetcher()), self.scope.clone());
+        self.await_beside_others(skip_errors(&fetcher, &scope, position, error))
+            .await
     }
 
     /// Receives the next page of the chain, and decides which page follows it.
@@ -669,7 +673,7 @@ impl ChainWalk {
             self.fail_after_page(self.too_many_pages_error());
         }
         self.set_next(after.clone());
-        self.after_stretch = Some(after);
+        self.just_read = Some(after);
     }
 
     /// Continues with the page `next`. It is not requested if it has been requested already, if

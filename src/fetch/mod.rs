@@ -84,6 +84,9 @@ pub struct Start {
     /// The pages that the publisher refuses, by chain and number. If it refuses one of them again,
     /// the run steps over the page instead of failing.
     pub refused: HashSet<(Chain, u64)>,
+    /// True if the run begins at a stretch that earlier runs have skipped. It has just been found
+    /// that the publisher answers there.
+    pub returns_to_stretch: bool,
 }
 
 /// Returns the position of the first page of a file.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
@@ -77,6 +78,25 @@ pub(super) async fn fetch_page_once(
     Ok(match read {
         Ok(page) => Ok(Box::new(Fetched::Page(page))),
         Err(substitute) => substitute,
+    })
+}
+
+/// Returns a page that the quarantine keeps, because the run steps over it. No body arrived.
+pub(super) fn refused_page(
+    fetcher: &Fetcher,
+    scope: &Scope,
+    position: &Position,
+    message: String,
+) -> Result<UnreadablePage> {
+    let target = fetcher.addresses().page_target(scope, position)?;
+    Ok(UnreadablePage {
+        chain: scope.chain(),
+        position: position.clone(),
+        url: fetcher.target_policy().redact_url(&target.url),
+        fetched_at: Timestamp::now(),
+        body: Bytes::new(),
+        message,
+        is_refused: true,
     })
 }
 

@@ -27,6 +27,8 @@ pub(super) struct RunState {
     pub(super) known: Arc<KnownPages>,
     /// The pages that the publisher refuses and that the run steps over, by chain and number.
     pub(super) refused: Arc<HashSet<(Chain, u64)>>,
+    /// True if the run begins at a stretch that earlier runs have skipped.
+    pub(super) returns_to_stretch: bool,
     has_told_more_pages: Arc<AtomicBool>,
 }
 
@@ -40,6 +42,7 @@ impl RunState {
         fullest: usize,
         previous: PreviousRun,
         refused: HashSet<(Chain, u64)>,
+        returns_to_stretch: bool,
     ) -> Self {
         Self {
             fetcher,
@@ -49,6 +52,7 @@ impl RunState {
             window_beginnings: Arc::default(),
             known: Arc::new(KnownPages::new(previous)),
             refused: Arc::new(refused),
+            returns_to_stretch,
             has_told_more_pages: Arc::default(),
         }
     }

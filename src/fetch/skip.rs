@@ -7,14 +7,11 @@
 //! however long it is. The stretch is kept in the quarantine, and later runs ask for its beginning
 //! again.
 
-use bytes::Bytes;
-use jiff::Timestamp;
-
 use crate::error::{Error, Result};
 use crate::fetch::detail::Delivery;
 use crate::fetch::event::Fetched;
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::page::{NoPage, fetch_page_once};
+use crate::fetch::page::{NoPage, fetch_page_once, refused_page};
 use crate::fetch::pagination;
 use crate::fetch::scope::Scope;
 use crate::page::{Chain, Cursor, Position, UnreadablePage};
@@ -27,13 +24,15 @@ enum Probe {
     Error,
     /// The position has a page with items, or one that leads on.
     Page,
-    /// The position is behind the end of the feed.
-    End,
+    /// There is nothing at the position: the page is empty and the last one, or the server says
+    /// that there is no such page. This is so behind the end of the feed.
+    Nothing,
 }
 
 /// Returns an unreadable page in place of the error, and the position behind the stretch that it
-/// stands for. Returns the error if the source declares no such stretches, or if no position
-/// within the bound can be read.
+/// stands for. Returns the error if the source declares no such stretches, if no position within
+/// the bound can be read, or if the server has recovered meanwhile: then an outage has caused the
+/// errors, and the next run continues here.
 pub(super) async fn skip_errors(
     fetcher: &Fetcher,
     scope: &Scope,
@@ -59,16 +58,19 @@ pub(super) async fn skip_errors(
     let Some((end, after)) = search.end().and_then(|end| Some((end, at(end)?))) else {
         return Err(error);
     };
+    let last = search.last_error().and_then(at);
+    for position in [Some(position), last.as_ref()].into_iter().flatten() {
+        if !matches!(probe(fetcher, scope, position).await, Ok(Probe::Error)) {
+            return Err(error);
+        }
+    }
     let message = format!("{}; positions {begin} to {end} are skipped", error.chain());
-    let target = fetcher.addresses().page_target(scope, position)?;
+    let chain = Chain::skipped(&fetcher.source().scope());
     let page = UnreadablePage {
-        chain: Chain::new(Chain::SKIPPED),
-        position: position.clone(),
-        url: fetcher.target_policy().redact_url(&target.url),
-        fetched_at: Timestamp::now(),
-        body: Bytes::new(),
-        message,
-        is_refused: true,
+        // a stretch that has grown is another one in the quarantine, and so is one of another feed
+        body: format!("{chain}: {begin} to {end}").into(),
+        chain,
+        ..refused_page(fetcher, scope, position, message)?
     };
     Ok(Delivery {
         after_stretch: Some(after),
@@ -77,13 +79,14 @@ pub(super) async fn skip_errors(
 }
 
 /// Returns the first of these cursors, in the order of the feed, at which the server answers with a
-/// page. Each is asked for once.
+/// page. An error is asked for once more.
 pub(super) async fn find_readable(fetcher: &Fetcher, cursors: Vec<Cursor>) -> Option<Cursor> {
     let skip = fetcher.source().http.skip_errors.as_ref()?;
     let counted = cursors.into_iter();
     let counted = counted.filter_map(|cursor| Some((count_position(skip, &cursor)?, cursor)));
     let mut counted: Vec<_> = counted.collect();
     counted.sort_by_key(|(value, _)| *value);
+    counted.dedup();
     for (_, cursor) in counted {
         let position = Position { number: 1, cursor };
         let answer = probe(fetcher, &Scope::default(), &position).await;
@@ -99,10 +102,10 @@ async fn probe(fetcher: &Fetcher, scope: &Scope, position: &Position) -> Result<
         Ok(fetched) => match *fetched {
             Fetched::Page(page) if page.item_count() > 0 || page.next.is_some() => Probe::Page,
             Fetched::Unreadable(_) => Probe::Error,
-            Fetched::Page(_) | Fetched::Unchanged(_) => Probe::End,
+            Fetched::Page(_) | Fetched::Unchanged(_) => Probe::Nothing,
         },
         Err(NoPage::Status(500..)) => Probe::Error,
-        Err(NoPage::Status(_) | NoPage::NoData) => Probe::End,
+        Err(NoPage::Status(_) | NoPage::NoData) => Probe::Nothing,
     })
 }
 
@@ -123,12 +126,13 @@ struct Search {
 impl Search {
     fn new(begin: u64, skip: &SkipErrors) -> Self {
         let step = skip.step.get();
+        let most = skip.most / step;
         Self {
             begin,
             step,
-            most: skip.most / step,
+            most,
             low: 0,
-            high: 1,
+            high: most.min(1),
             answer: None,
         }
     }
@@ -136,22 +140,24 @@ impl Search {
     /// Returns the position to request next. Returns `None` at the end of the search.
     fn next(&self) -> Option<u64> {
         let distance = match self.answer {
-            None => Some(self.high).filter(|high| *high <= self.most),
-            Some(_) => Some(self.middle()).filter(|middle| *middle > self.low),
+            None => self.high,
+            Some(_) => self.middle(),
         };
-        self.position(distance?)
+        (distance > self.low)
+            .then(|| self.position(distance))
+            .flatten()
     }
 
     fn note(&mut self, probe: Probe) {
         match (self.answer, probe) {
             (None, Probe::Error) => {
                 self.low = self.high;
-                self.high = self.high.saturating_mul(2);
+                self.high = self.high.saturating_mul(2).min(self.most);
             }
             (None, found) => self.answer = Some(found),
             (Some(_), Probe::Error) => self.low = self.middle(),
             // the end of the feed is not before a page of it
-            (Some(Probe::Page), Probe::End) => self.low = self.middle(),
+            (Some(Probe::Page), Probe::Nothing) => self.low = self.middle(),
             (Some(_), found) => {
                 self.high = self.middle();
                 self.answer = Some(found);
@@ -165,6 +171,11 @@ impl Search {
         (self.answer == Some(Probe::Page))
             .then(|| self.position(self.high))
             .flatten()
+    }
+
+    /// Returns the farthest position behind the beginning at which there is an error.
+    fn last_error(&self) -> Option<u64> {
+        (self.low > 0).then(|| self.position(self.low)).flatten()
     }
 
     fn middle(&self) -> u64 {
@@ -253,7 +264,7 @@ mod tests {
             search.note(match value {
                 _ if value < readable => Probe::Error,
                 _ if value < end => Probe::Page,
-                _ => Probe::End,
+                _ => Probe::Nothing,
             });
         }
         (search.end(), requests)
@@ -277,6 +288,10 @@ mod tests {
         // the bound is less than one step
         assert_eq!(search(10, 9, 1_001, 5_000), (None, 0));
         assert_eq!(search(1, u64::MAX, u64::MAX, u64::MAX).0, None);
+        // the bound is no power of two
+        for (readable, expected) in [(1_641, Some(1_650)), (2_000, Some(2_000)), (2_001, None)] {
+            assert_eq!(search(10, 1_000, readable, 5_000).0, expected, "{readable}");
+        }
     }
 
     #[test]

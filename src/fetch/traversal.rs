@@ -76,6 +76,7 @@ impl Traversal {
             files,
             previous,
             refused,
+            returns_to_stretch,
         } = start;
         let previous = match is_conditional(fetcher.source()) {
             true => previous,
@@ -83,7 +84,15 @@ impl Traversal {
         };
         Self {
             is_many: plan.is_many(),
-            run: RunState::new(fetcher, budget, max_pages, fullest, previous, refused),
+            run: RunState::new(
+                fetcher,
+                budget,
+                max_pages,
+                fullest,
+                previous,
+                refused,
+                returns_to_stretch,
+            ),
             plan,
             until,
             files: files.into_iter().map(|file| (file.axes(), file)).collect(),
@@ -282,6 +291,7 @@ mod tests {
             previous: PreviousRun::default(),
             files: Vec::new(),
             refused: HashSet::new(),
+            returns_to_stretch: false,
         };
         let fetcher = Fetcher::new(&source, &config::Fetch::default()).unwrap();
         Traversal::new(Arc::new(fetcher), start, PageBudget::new(1, usize::MAX))

@@ -32,7 +32,7 @@ pub async fn read_previous_walk(
     }
 }
 
-/// The runs of a source that were given up since its last complete run.
+/// The runs of a source that were given up since the last run that has seen the end of the feed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GivenUpRuns {
     /// The number of runs.

@@ -36,9 +36,7 @@ pub use self::page_set::PageSet;
 pub use self::remembered_pages::read_remembered_pages;
 pub use self::request_log::log_requests;
 pub use self::run::{RunKind, RunSpec, Unfinished};
-pub use self::skipped_stretches::{
-    SkippedStretch, read_skipped_stretches, resolve_skipped_stretches,
-};
+pub use self::skipped_stretches::{SkippedStretch, read_skipped_stretches};
 pub use self::status::{
     SourceCounts, SourceStatus, StuckPosition, read_source_counts, read_status,
 };

@@ -5,6 +5,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::Result;
+use crate::ledger::Lease;
 use crate::page::{Chain, Cursor};
 
 /// A stretch of a feed that the publisher answered with errors, and that a run has skipped.
@@ -22,18 +23,25 @@ pub struct SkippedStretch {
 /// is incomplete with any number of them, and comes to the others when these are resolved.
 const MAX_STRETCHES: i64 = 100;
 
-/// Reads the stretches of a source that are skipped. If a run is given, reads only those that
-/// this run has skipped.
+/// Reads the stretches of a source that are skipped, of all runs or only of the run of the lease.
+/// Those whose first position this run has stored are resolved first, unless the lease is lost.
 pub async fn read_skipped_stretches(
     database: &Database,
     source: &str,
-    run_id: Option<i64>,
+    chain: &Chain,
+    lease: &Lease,
+    is_of_all: bool,
 ) -> Result<Vec<SkippedStretch>> {
     let sql = include_str!("../../sql/ledger/skipped_stretches.sql");
+    let chain = chain.as_str();
+    let [run_id, epoch, taken_at] = lease.parameters();
     let parameters = [
         (&source as _, Type::TEXT),
-        (&Chain::SKIPPED as _, Type::TEXT),
-        (&run_id as _, Type::INT8),
+        (&chain as _, Type::TEXT),
+        run_id,
+        epoch,
+        taken_at,
+        (&is_of_all as _, Type::BOOL),
         (&MAX_STRETCHES as _, Type::INT8),
     ];
     let rows = database.query(sql, &parameters).await?;
@@ -45,20 +53,4 @@ pub async fn read_skipped_stretches(
         })
     };
     rows.iter().map(read).collect()
-}
-
-/// Resolves the skipped stretches of a source whose first position a run has stored.
-pub async fn resolve_skipped_stretches(
-    database: &Database,
-    source: &str,
-    run_id: i64,
-) -> Result<()> {
-    let sql = include_str!("../../sql/ledger/resolve_skipped_stretches.sql");
-    let parameters = [
-        (&source as _, Type::TEXT),
-        (&Chain::SKIPPED as _, Type::TEXT),
-        (&run_id as _, Type::INT8),
-    ];
-    database.query(sql, &parameters).await?;
-    Ok(())
 }

@@ -322,7 +322,7 @@ impl Dispatch {
 
     fn quarantine_page(&mut self, page: UnreadablePage, permit: Permit) {
         // a stretch is counted at the end of the run, with those of earlier runs
-        let is_stretch = page.chain.as_str() == Chain::SKIPPED;
+        let is_stretch = page.chain.is_skipped();
         if !is_stretch {
             self.note_unreadable_page(&page);
         }
@@ -548,8 +548,8 @@ impl DispatchResult {
         let message = match (self.unreadable, self.reached) {
             (0, Some(_)) => match self.skipped {
                 0 => return None,
-                1 => "a stretch of the feed is skipped; the next run asks for it again".into(),
-                n => format!("{n} stretches of the feed are skipped; the next run asks for them"),
+                1 => "a stretch of the feed is skipped, and is in the quarantine".into(),
+                n => format!("{n} stretches of the feed are skipped, and are in the quarantine"),
             },
             (0, None) if is_stopped => "stopped before the end; the next run resumes".into(),
             (0, None) => "the end of the feed was not seen".into(),

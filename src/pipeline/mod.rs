@@ -60,7 +60,7 @@ use crate::fetch::{
 };
 use crate::ledger::{self, Claim, End, Lease, Resume, Totals, Unfinished, Verdict, Watermark};
 use crate::metrics;
-use crate::page::{Chain, Page, PageRecord};
+use crate::page::{Chain, Cursor, Page, PageRecord};
 use crate::release::RELEASE_BYTES;
 use crate::request::{Request, Requests};
 use crate::retry::Retry;
@@ -250,8 +250,12 @@ struct Coverage {
     previous: PreviousRun,
     /// The pages that the run steps over if the publisher refuses them.
     refused: HashSet<(Chain, u64)>,
+    /// True if the run begins at a stretch that earlier runs have skipped.
+    returns_to_stretch: bool,
     /// True if the first request has a stored link or token.
     is_opaque: bool,
+    /// The cursor of the last page of a feed of changes, if earlier processes have stored all pages.
+    stored_until: Option<Cursor>,
 }
 
 #[derive(Debug)]
@@ -307,6 +311,9 @@ impl Run<'_> {
             Some(Ok(coverage)) => {
                 run_start.is_opaque = coverage.is_opaque;
                 from.send_replace(coverage.dates.map(|dates| dates.from));
+                if let Some(cursor) = &coverage.stored_until {
+                    committed.set_cursor(fetch::rewind(cursor));
+                }
                 self.progress
                     .expect(coverage.plan.count_chains_by_start().values().sum());
                 let dispatch = Dispatch::new(&self, lease, &coverage, over.clone(), committed);
@@ -319,8 +326,11 @@ impl Run<'_> {
             None => DispatchResult::default(),
         };
         let can_repeat_run = dispatched.can_repeat_run() && !stop.is_cancelled();
-        if let Err(error) = self.note_skipped(&lease, &mut dispatched).await {
-            dispatched.error.get_or_insert(error);
+        // a run that ended by an error is resumed, and its last process notes them
+        if dispatched.error.is_none()
+            && let Err(error) = self.note_skipped(&lease, &mut dispatched).await
+        {
+            dispatched.error = Some(error);
         }
         if dispatched.error.is_none() {
             dispatched.error = dispatched.find_shortfall(stop.is_cancelled());
@@ -435,6 +445,7 @@ impl Run<'_> {
             _ => None,
         };
         let mut first = self.job.first.clone();
+        let mut returns_to_stretch = false;
         if self.source.page.is_change_feed()
             && self.job.spec.unfinished != Unfinished::Restart
             && let Some(cursor) = watermark.and_then(|watermark| watermark.cursor)
@@ -442,8 +453,9 @@ impl Run<'_> {
             first.cursor = fetch::rewind(&cursor);
             // a resumed run continues behind its pages
             let is_at_start = resume.as_ref().is_none_or(|it| it.chains.is_empty());
-            if is_at_start && let Some(cursor) = self.find_readable_stretch().await? {
+            if is_at_start && let Some(cursor) = self.find_readable_stretch(lease).await? {
                 first.cursor = cursor;
+                returns_to_stretch = true;
             }
         }
         let axes = match &*self.job.files {
@@ -456,6 +468,7 @@ impl Run<'_> {
         let mut next = next.filter_map(|resumed| resumed.next.as_ref());
         let is_opaque = next.any(|position| fetch::is_opaque(self.source, position))
             || fetch::is_opaque(self.source, &first);
+        let stored_until = self.find_end(resume.as_ref()).await?;
         let begun = resume.into_iter().flat_map(|resume| resume.chains);
         let begun = begun.map(|resumed| (resumed.chain, resumed.next, resumed.items));
         let begun = BegunChains::new(begun);
@@ -467,8 +480,23 @@ impl Run<'_> {
             until: self.job.spec.to_page,
             previous,
             refused,
+            returns_to_stretch,
             is_opaque,
+            stored_until,
         })
+    }
+
+    /// Returns the cursor of the last page of a feed of changes, if earlier processes of the run
+    /// have stored all pages. This one then reads no page that would move the watermark.
+    async fn find_end(&self, resume: Option<&Resume>) -> Result<Option<Cursor>> {
+        let chain = resume.and_then(|resume| resume.chains.first());
+        let Some(chain) = chain.filter(|it| it.next.is_none() && self.source.page.is_change_feed())
+        else {
+            return Ok(None);
+        };
+        let (name, definition) = (&self.source.name, &self.job.spec.definition);
+        let read = || ledger::find_page_cursor(self.database, name, definition, chain.after);
+        self.query("read where the run has ended", read).await
     }
 
     /// Returns the values of axes that no run has walked from the beginning of the feed. The
@@ -555,6 +583,7 @@ impl Run<'_> {
             files: self.job.files.clone(),
             previous: coverage.previous,
             refused: coverage.refused,
+            returns_to_stretch: coverage.returns_to_stretch,
         };
         let budget = PageBudget::new(self.max_pages_ahead(), self.config.fetch.ahead_bytes);
         let store_from = self.job.store_from;

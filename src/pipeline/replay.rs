@@ -181,7 +181,10 @@ fn read_reject(
 ) -> Extracted {
     let reason = Reason::parse(&entry.reason);
     let is_absent = |reason: &Reason| {
-        let is_elsewhere = matches!(reason, Reason::UnfetchedDocument | Reason::LinkedRelease);
+        let is_elsewhere = matches!(
+            reason,
+            Reason::UnfetchedDocument | Reason::LinkedRelease | Reason::RefusedPage
+        );
         is_elsewhere || document.is_empty()
     };
     if let Some(reason) = reason.filter(is_absent) {

@@ -9,21 +9,20 @@ use tracing::warn;
 
 use crate::error::Result;
 use crate::fetch;
-use crate::ledger::{self, Lease};
+use crate::ledger::{self, Lease, SkippedStretch};
 use crate::metrics::{self, Decision};
-use crate::page::Cursor;
+use crate::page::{Chain, Cursor};
 use crate::pipeline::Run;
 use crate::pipeline::dispatch::DispatchResult;
 
 impl Run<'_> {
     /// Returns the cursor of the first skipped stretch that the publisher can answer now.
-    pub(super) async fn find_readable_stretch(&self) -> Result<Option<Cursor>> {
+    pub(super) async fn find_readable_stretch(&self, lease: &Lease) -> Result<Option<Cursor>> {
         if self.source.http.skip_errors.is_none() || !self.config.fetch.recover {
             return Ok(None);
         }
         let name = &self.source.name;
-        let read = || ledger::read_skipped_stretches(self.database, name, None);
-        let mut stretches = self.query("read which stretches are skipped", read).await?;
+        let mut stretches = self.read_skipped(lease, true).await?;
         stretches.retain(|it| !it.has_gone_back);
         let cursors = stretches.into_iter().filter_map(|it| it.cursor);
         let found = fetch::find_readable(&self.fetcher, cursors.collect()).await;
@@ -38,24 +37,23 @@ impl Run<'_> {
     }
 
     /// Adds to the result which stretches are skipped. Those that this run could read are resolved
-    /// first.
+    /// first. A stretch stays missing if the source no longer declares `http.skip_errors`.
     pub(super) async fn note_skipped(
         &self,
         lease: &Lease,
         dispatched: &mut DispatchResult,
     ) -> Result<()> {
-        if self.source.http.skip_errors.is_none() {
-            return Ok(());
-        }
-        let name = &self.source.name;
-        let resolve = || ledger::resolve_skipped_stretches(self.database, name, lease.run_id);
-        self.query("resolve skipped stretches", resolve).await?;
         // a run of changes is incomplete until all stretches of earlier runs can be read
         let is_of_all = self.source.page.is_change_feed() && self.job.moves_watermark();
-        let run_id = (!is_of_all).then_some(lease.run_id);
-        let read = || ledger::read_skipped_stretches(self.database, name, run_id);
-        let stretches = self.query("read which stretches are skipped", read).await?;
+        let stretches = self.read_skipped(lease, is_of_all).await?;
         dispatched.note_skipped(stretches.into_iter().map(|it| it.message));
         Ok(())
+    }
+
+    async fn read_skipped(&self, lease: &Lease, is_of_all: bool) -> Result<Vec<SkippedStretch>> {
+        let name = &self.source.name;
+        let chain = Chain::skipped(&self.source.scope());
+        let read = || ledger::read_skipped_stretches(self.database, name, &chain, lease, is_of_all);
+        self.query("read which stretches are skipped", read).await
     }
 }

@@ -217,9 +217,10 @@ impl Sink {
     ///
     /// As [`Sink::commit`].
     pub async fn quarantine_page(&self, lease: &Lease, page: &UnreadablePage) -> Result<()> {
+        let (body, message) = (page.body.clone(), page.message.clone());
         let reject = match page.is_refused {
-            true => Reject::refused_page(page.position.cursor.to_string(), page.message.clone()),
-            false => Reject::unreadable_page(page.body.clone(), page.message.clone()),
+            true => Reject::refused_page(body, page.position.cursor.to_string(), message),
+            false => Reject::unreadable_page(body, message),
         };
         let served = self.describe_page(lease, (&page.chain, &page.position), page.fetched_at);
         self.quarantine_unstored(lease, &served, &page.url, &[reject])

@@ -142,6 +142,7 @@ fn start_at(fetcher: &Fetcher, first: Position) -> Start {
         files: Vec::new(),
         previous: PreviousRun::default(),
         refused: HashSet::new(),
+        returns_to_stretch: false,
     }
 }
 

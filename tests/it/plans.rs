@@ -193,12 +193,7 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
     (sql!("ledger/run_totals"), ":run", PAGES),
     (
         sql!("ledger/skipped_stretches"),
-        ":source, 'skipped', null, 1000",
-        OWN,
-    ),
-    (
-        sql!("ledger/resolve_skipped_stretches"),
-        ":source, 'skipped', :run",
+        ":source, 'skipped', :run, 1, now(), true, 1000",
         OWN,
     ),
     (

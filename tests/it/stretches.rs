@@ -2,12 +2,14 @@
 //! says so, and returns to them.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use ocds_ingest::source::Source;
 use serde_json::{Value, json};
 
-use crate::harness::Ingest;
-use crate::publisher::{Publisher, Reply, Request, release};
+use crate::harness::{Ingest, SOURCE};
+use crate::publisher::{Gate, Publisher, Reply, Request, release};
 
 /// The number of releases of the feeds here. In a feed of changes, release N changed at N × 1,000.
 const RELEASES: usize = 10;
@@ -85,8 +87,9 @@ async fn a_stretch_of_errors_is_skipped_and_asked_for_again_until_it_can_be_read
         [
             // the usual walk, and the end of the stretch, to a hundred
             0, 2000, 3000, 4000, 4100, 4200, 4400, 4800, 5600, 7200, 6400, 6800, 6600, 6500,
-            // the walk goes on
-            8000, 9000, 10_000
+            // are there still errors at its beginning and at its end?
+            4000, 6400, // the walk goes on
+            6500, 8000, 9000, 10_000
         ]
     );
     assert_eq!(ingest.count("release").await, RELEASES - 3);
@@ -167,8 +170,6 @@ async fn a_run_that_is_killed_around_a_stretch_loses_nothing_and_doubles_nothing
 
         publisher.set_script(script(&[], RELEASES));
         run_with_kills(&mut ingest, moment, 0).await;
-        // a run whose last process had nothing to commit has moved no watermark, so the next one
-        // may have begun at the beginning of the feed
         assert_eq!(ingest.count("release").await, RELEASES, "{moment}");
         assert_eq!(ingest.count(OPEN).await, 0, "{moment}");
     }
@@ -194,6 +195,23 @@ async fn a_numbered_walk_that_is_killed_around_a_stretch_loses_nothing_and_doubl
         let report = ran.report();
         assert_eq!(report["run_totals"]["releases"], RELEASES - 3, "{report}");
     }
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_after_its_last_commit_moves_the_watermark_when_it_is_resumed() {
+    let publisher = Publisher::serve(script(&[], RELEASES)).await;
+    let mut ingest = Ingest::with_source(&publisher, CHANGES).await;
+    ingest.set_env("FAILPOINTS", "commit-acknowledged=9*off->return(crash)");
+    let ran = ingest.run(&[]).await;
+    assert!(ran.signal.is_some(), "{}", ran.stderr);
+    assert_eq!(ingest.count("release").await, RELEASES);
+    ingest.set_env("FAILPOINTS", "");
+    let mut seen = publisher.requests().len();
+    for expected in [&[][..], &[10_000]] {
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(requested_offsets(&publisher, &mut seen), expected);
+    }
+    assert_eq!(ingest.count("run").await, 2);
 }
 
 #[tokio::test]
@@ -257,6 +275,203 @@ async fn a_stretch_that_is_discarded_is_given_up() {
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(requested_offsets(&publisher, &mut seen), [10_000]);
     assert_eq!(ran.report()["missing"], json!([]));
+    // only later positions of it can be read again
+    publisher.set_script(script(&[(3_500, 4_450)], RELEASES));
+    ingest.run(&["--restart"]).await.expect(4);
+    assert_eq!(ingest.count("release").await, RELEASES - 1);
+}
+
+#[tokio::test]
+async fn a_discarded_stretch_that_has_grown_is_missing_again() {
+    let table = "page = { mode = \"number\", start = 0 }\n\
+                 http = { skip_errors = { step = 1, most = 8 } }";
+    let publisher = Publisher::serve(whole_feed("page", 1, 3..6)).await;
+    let ingest = Ingest::with_source(&publisher, table).await;
+    ingest.run(&[]).await.expect(4);
+    let id = ingest.value("select id from ocds.quarantine").await;
+    ingest.call(&["quarantine", "discard", &id]).await.expect(0);
+    ingest.run(&[]).await.expect(0);
+    publisher.set_script(whole_feed("page", 1, 3..9));
+    let ran = ingest.run(&[]).await.expect(4);
+    ran.expect_log("positions 3 to 9 are skipped");
+    // a replay leaves the stretch as it is
+    ingest.call(&["quarantine", "replay"]).await.expect(0);
+    let open = "select reason from ocds.quarantine where resolved_at is null";
+    assert_eq!(ingest.column(open).await, ["refused-page"]);
+    publisher.set_script(whole_feed("page", 1, 0..0));
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, RELEASES);
+    assert_eq!(ingest.count(OPEN).await, 0);
+}
+
+#[tokio::test]
+async fn an_outage_that_ends_during_the_search_is_no_stretch() {
+    // the server recovers after the search has begun, and answers errors at some positions or none
+    for broken in [&[][..], &[(3_500, 4_450)]] {
+        let outage = script(&[(3_500, 9_000)], RELEASES);
+        let after = script(broken, RELEASES);
+        let is_over = AtomicBool::new(false);
+        let publisher = Publisher::serve(move |request| {
+            if is_over.load(Relaxed) {
+                return after(request);
+            }
+            is_over.store(read_offset(request) == 7_200, Relaxed);
+            outage(request)
+        })
+        .await;
+        let ingest = Ingest::with_source(&publisher, CHANGES).await;
+        ingest.run(&[]).await.expect(3);
+        assert_eq!(ingest.count("quarantine").await, 0, "{broken:?}");
+        // the next run continues there
+        let code = if broken.is_empty() { 0 } else { 4 };
+        ingest.run(&[]).await.expect(code);
+        let missing = if broken.is_empty() { 0 } else { 1 };
+        assert_eq!(ingest.count("release").await, RELEASES - missing);
+    }
+}
+
+#[tokio::test]
+async fn a_stretch_belongs_to_the_feed_in_which_it_was_skipped() {
+    let publisher = Publisher::serve(script(&[(3_500, 6_450)], RELEASES)).await;
+    let mut ingest = Ingest::with_source(&publisher, CHANGES).await;
+    ingest.run(&[]).await.expect(4);
+    let id = ingest.value("select id from ocds.quarantine").await;
+    let mut seen = publisher.requests().len();
+    // the feed moves: its first run knows nothing of the old one's positions
+    publisher.set_script(script(&[], RELEASES));
+    ingest.declare_as(SOURCE, &publisher.url("/v2"), CHANGES);
+    for expected in [&[0, 2000, 3000, 4000, 5000][..], &[10_000]] {
+        let ran = ingest.run(&[]).await.expect(0);
+        let requested = requested_offsets(&publisher, &mut seen);
+        assert_eq!(requested[..expected.len()], *expected);
+        assert_eq!(ran.report()["missing"], json!([]));
+    }
+    assert_eq!(ingest.count(OPEN).await, 1);
+    ingest.call(&["quarantine", "discard", &id]).await.expect(0);
+    // nor is a stretch given up that was discarded in the old one
+    publisher.set_script(script(&[(3_500, 6_450)], RELEASES));
+    ingest.run(&["--restart"]).await.expect(4);
+    assert_eq!(ingest.count(OPEN).await, 1);
+}
+
+#[tokio::test]
+async fn a_run_does_not_walk_on_from_a_stretch_at_which_the_server_fails_again() {
+    let publisher = Publisher::serve(script(&[(3_500, 6_450)], RELEASES)).await;
+    let ingest = Ingest::with_source(&publisher, CHANGES).await;
+    ingest.run(&[]).await.expect(4);
+    let mut seen = publisher.requests().len();
+    for _ in 0..2 {
+        // the beginning of the stretch answers once
+        let has_answered = AtomicBool::new(false);
+        let broken = script(&[(3_500, 6_450)], RELEASES);
+        publisher.set_script(move |request| {
+            match read_offset(request) == 4_000 && !has_answered.swap(true, Relaxed) {
+                true => page_of_changes(request, RELEASES),
+                false => broken(request),
+            }
+        });
+        ingest.run(&[]).await.expect(3);
+        assert_eq!(requested_offsets(&publisher, &mut seen), [4000]);
+    }
+    assert_eq!(ingest.count(OPEN).await, 1);
+    publisher.set_script(script(&[], RELEASES));
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, RELEASES);
+}
+
+#[tokio::test]
+async fn a_run_that_skips_a_stretch_counts_as_one_that_has_seen_the_end() {
+    let publisher = Publisher::serve(script(&[(3_500, 6_450)], RELEASES)).await;
+    let ingest = Ingest::with_source(&publisher, CHANGES).await;
+    ingest.run(&[]).await.expect(4);
+    let id = ingest.value("select id from ocds.quarantine").await;
+    ingest.call(&["quarantine", "discard", &id]).await.expect(0);
+    ingest.run(&[]).await.expect(0);
+    // the database loses the only page of the second run, so the next run begins where the first
+    // one ended
+    let lose = "delete from ocds.page where run_id = (select max(id) from ocds.run)";
+    ingest.execute(lose).await;
+    let mut seen = publisher.requests().len();
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(requested_offsets(&publisher, &mut seen), [10_000]);
+}
+
+#[tokio::test]
+async fn runs_that_skip_a_stretch_begin_anew_as_often_as_complete_runs() {
+    // the links of a feed have an epoch, and the server knows only those of the present one
+    let epoch = Arc::new(AtomicUsize::new(0));
+    let present = Arc::clone(&epoch);
+    let publisher = Publisher::serve(move |request| {
+        let present = present.load(Relaxed).to_string();
+        if request.query("epoch").is_some_and(|epoch| epoch != present) {
+            return Reply::status(410);
+        }
+        match read_offset(request) {
+            0 => Reply::json(page_with_next(1, &format!("/?offset=2000&epoch={present}"))),
+            2_000..4_000 => Reply::status(500),
+            offset => Reply::json(page_with_next(
+                2,
+                &format!("/?offset={offset}&epoch={present}"),
+            )),
+        }
+    })
+    .await;
+    let ingest = Ingest::with_source(&publisher, CHANGES).await;
+    ingest.run(&[]).await.expect(4);
+    for day in 1..=4 {
+        epoch.fetch_add(1, Relaxed);
+        let ran = ingest.run(&[]).await.expect(4);
+        assert!(
+            ran.stderr
+                .contains("another run begins at the beginning of the feed"),
+            "day {day}: {}",
+            ran.stderr
+        );
+        let back = "update ocds.run set ended_at = ended_at - interval '1 day'";
+        ingest.execute(back).await;
+    }
+}
+
+fn page_with_next(number: usize, next: &str) -> String {
+    let release: Value = release(number).parse().unwrap();
+    json!({"releases": [release], "next_page": {"uri": next}}).to_string()
+}
+
+#[tokio::test]
+async fn a_stretch_stays_missing_without_the_key_by_which_it_was_skipped() {
+    let publisher = Publisher::serve(script(&[(3_500, 6_450)], RELEASES)).await;
+    let mut ingest = Ingest::with_source(&publisher, CHANGES).await;
+    ingest.run(&[]).await.expect(4);
+    let no_key = CHANGES.lines().take(2).collect::<Vec<_>>().join("\n");
+    ingest.declare_as(SOURCE, &publisher.url("/"), &no_key);
+    for settings in ["", "[fetch]\nrecover = false"] {
+        ingest.configure(settings);
+        let ran = ingest.run(&[]).await.expect(4);
+        ran.expect_log("a stretch of the feed is skipped, and is in the quarantine");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_has_lost_its_lease_resolves_no_stretch() {
+    let publisher = Publisher::serve(script(&[(3_500, 6_450)], RELEASES)).await;
+    let ingest = Ingest::with_source(&publisher, CHANGES).await;
+    ingest.run(&[]).await.expect(4);
+    let gate = Gate::open_up_to(9_000);
+    let held = gate.clone();
+    publisher.set_script(move |request| {
+        page_of_changes(request, RELEASES).hold_at(&held, read_offset(request))
+    });
+    let before = ingest.count("page").await;
+    let running = ingest.start_run(&[]);
+    // the beginning of the stretch is stored, and another process takes the lease
+    ingest.wait_for_pages(before + 6).await;
+    ingest
+        .execute("update ocds.run set epoch = epoch + 1 where state = 'running'")
+        .await;
+    gate.open();
+    let ran = running.wait().await;
+    assert_ne!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ingest.count(OPEN).await, 1);
 }
 
 #[tokio::test]
@@ -362,6 +577,21 @@ async fn each_walk_of_a_whole_feed_meets_its_stretches_again() {
         assert_eq!(ingest.count("release").await, RELEASES, "{table}");
         assert_eq!(ingest.count(OPEN).await, 0, "{table}");
     }
+}
+
+#[tokio::test]
+async fn pages_that_are_requested_at_once_are_searched_from_together() {
+    let publisher = Publisher::serve(whole_feed("page", 1, 3..6)).await;
+    let table = "page = { mode = \"number\", start = 0, total_pages = \"/pages\" }\n\
+                 http = { concurrency = 3, skip_errors = { step = 1, most = 8 } }";
+    let ingest = Ingest::with_source(&publisher, table).await;
+    ingest.run(&[]).await.expect(4);
+    let requests = publisher.requests();
+    let behind = requests
+        .iter()
+        .filter(|it| it.query("page").as_deref() == Some("6"));
+    // it is found once, and then it is read
+    assert_eq!(behind.count(), 2);
 }
 
 #[test]
