@@ -208,7 +208,7 @@ pub struct Ingest {
     /// The largest share of rejected releases, 0 to 1, instead of `sink.max_bad_ratio`
     #[arg(long, value_name = "RATIO")]
     pub max_bad_ratio: Option<f64>,
-    /// Which of several contents of one release is kept, instead of the source's `overwrite`:
+    /// Keep this one of several contents of one release, instead of the source's `overwrite`:
     /// the one with the newest date, or always the one that is fetched now
     #[arg(long, value_name = "WHICH", value_parser = overwrite_parser())]
     pub overwrite: Option<Overwrite>,

@@ -109,7 +109,7 @@ pub struct Unreadable(pub String);
 /// The envelope is not JSON, the body ends too early, no shape fits, or the body contains several
 /// documents.
 pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
-    cut_tried(body, shapes, shapes)
+    cut_by_first_fitting(body, shapes, shapes)
 }
 
 /// Divides a package, as [`cut`] does. Only its list at `shape` makes it a package, but it may
@@ -120,12 +120,16 @@ pub(crate) fn cut_package(
     second: &ItemsAt,
 ) -> Result<Cut, Unreadable> {
     let tried = std::slice::from_ref(shape);
-    cut_tried(body, tried, &[shape.clone(), second.clone()])
+    cut_by_first_fitting(body, tried, &[shape.clone(), second.clone()])
 }
 
 /// Divides a body by the first of the `tried` shapes that fits. A second list must be among
 /// `shapes`.
-fn cut_tried(body: &[u8], tried: &[ItemsAt], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
+fn cut_by_first_fitting(
+    body: &[u8],
+    tried: &[ItemsAt],
+    shapes: &[ItemsAt],
+) -> Result<Cut, Unreadable> {
     let mut lacks = Vec::new();
     let takes_documents = tried.iter().any(|shape| !shape.is_list());
     for shape in tried {

@@ -38,8 +38,6 @@ pub(super) struct Dispatch {
     unfinished: UnfinishedCommits,
     /// True if the next run continues at the newest page.
     is_change_feed: bool,
-    /// True if the feed is requested in windows of time.
-    has_windows: bool,
     /// The end of the run's windows, if it has windows.
     until_date: Option<Timestamp>,
     /// The chains with documents that could not be fetched.
@@ -146,7 +144,6 @@ impl Dispatch {
                 Arc::clone(&run.progress),
             ),
             is_change_feed: run.source.page.is_change_feed(),
-            has_windows: run.source.window.is_some(),
             until_date: coverage.dates.map(|dates| dates.to),
             unfetched: HashSet::new(),
             budget: run.job.max_pages,
@@ -462,7 +459,7 @@ impl Dispatch {
         let missing = missing.copied().unwrap_or_default();
         let is_all_missing = self.run_counts.releases == 0 && missing >= MANY_MISSING;
         // a window may name only documents that are gone
-        (is_all_missing && !self.has_windows).then(|| {
+        (is_all_missing && self.until_date.is_none()).then(|| {
             let message = format!("{missing} documents do not exist, and no other was found");
             Error::new(Kind::TooManyBad, message)
         })

@@ -28,7 +28,7 @@ pub struct Job {
     pub(super) files: Vec<Input>,
     /// Says which of several contents of one release is kept.
     pub(super) overwrite: Overwrite,
-    /// What is kept if neither the source nor the command says so.
+    /// The choice that holds if neither the source nor the command makes one.
     default_overwrite: Overwrite,
 }
 

@@ -58,34 +58,22 @@ impl<'a> Replaced<'a> {
         let (ocids, ids) = collect_keys(releases.iter().copied());
         let hashes: Vec<&[u8]> = releases.iter().map(|it| &it.content_hash[..]).collect();
         let mut exchange = transaction.new_exchange();
-        if are_compiled(releases) {
-            exchange.push_query(
-                include_str!("../../sql/sink/keep_replaced_compiled.sql"),
-                vec![
-                    (&source, Type::TEXT),
-                    (&ocids, Type::TEXT_ARRAY),
-                    (&hashes, Type::BYTEA_ARRAY),
-                    (&at, Type::TIMESTAMPTZ),
-                    (&run_id, Type::INT8),
-                    (&dates, Type::TIMESTAMPTZ_ARRAY),
-                    (&keeps_newer, Type::BOOL),
-                ],
-            );
-        } else {
-            exchange.push_query(
-                include_str!("../../sql/sink/keep_replaced_releases.sql"),
-                vec![
-                    (&source, Type::TEXT),
-                    (&ocids, Type::TEXT_ARRAY),
-                    (&ids, Type::TEXT_ARRAY),
-                    (&hashes, Type::BYTEA_ARRAY),
-                    (&at, Type::TIMESTAMPTZ),
-                    (&run_id, Type::INT8),
-                    (&dates, Type::TIMESTAMPTZ_ARRAY),
-                    (&keeps_newer, Type::BOOL),
-                ],
-            );
-        }
+        exchange.push_query(
+            match are_compiled(releases) {
+                true => include_str!("../../sql/sink/keep_replaced_compiled.sql"),
+                false => include_str!("../../sql/sink/keep_replaced_releases.sql"),
+            },
+            vec![
+                (&source, Type::TEXT),
+                (&ocids, Type::TEXT_ARRAY),
+                (&ids, Type::TEXT_ARRAY),
+                (&hashes, Type::BYTEA_ARRAY),
+                (&at, Type::TIMESTAMPTZ),
+                (&run_id, Type::INT8),
+                (&dates, Type::TIMESTAMPTZ_ARRAY),
+                (&keeps_newer, Type::BOOL),
+            ],
+        );
         let kept = exchange.await_last_answer().await?.affected;
         Ok(Self {
             source,
@@ -106,26 +94,18 @@ impl<'a> Replaced<'a> {
         }
         let (ocids, ids) = collect_keys(self.releases.iter().copied());
         let mut exchange = transaction.new_exchange();
-        if are_compiled(self.releases) {
-            exchange.push_query(
-                include_str!("../../sql/sink/forget_kept_compiled.sql"),
-                vec![
-                    (&self.source, Type::TEXT),
-                    (&ocids, Type::TEXT_ARRAY),
-                    (&self.at, Type::TIMESTAMPTZ),
-                ],
-            );
-        } else {
-            exchange.push_query(
-                include_str!("../../sql/sink/forget_kept_releases.sql"),
-                vec![
-                    (&self.source, Type::TEXT),
-                    (&ocids, Type::TEXT_ARRAY),
-                    (&ids, Type::TEXT_ARRAY),
-                    (&self.at, Type::TIMESTAMPTZ),
-                ],
-            );
-        }
+        exchange.push_query(
+            match are_compiled(self.releases) {
+                true => include_str!("../../sql/sink/forget_kept_compiled.sql"),
+                false => include_str!("../../sql/sink/forget_kept_releases.sql"),
+            },
+            vec![
+                (&self.source, Type::TEXT),
+                (&ocids, Type::TEXT_ARRAY),
+                (&ids, Type::TEXT_ARRAY),
+                (&self.at, Type::TIMESTAMPTZ),
+            ],
+        );
         exchange.await_last_answer().await?;
         Ok(())
     }

@@ -135,7 +135,7 @@ struct Replay<'a> {
     folded: i64,
 }
 
-/// What a replay has written so far.
+/// The outcome of what a replay has written so far.
 #[derive(Default)]
 struct Written {
     report: Report,

@@ -1,4 +1,4 @@
-//! Which of several contents of one release is kept: the key `overwrite` of a source.
+//! Decides which of several contents of one release is kept: the key `overwrite` of a source.
 
 use serde::{Deserialize, Serialize};
 

@@ -257,7 +257,7 @@ const BULK_LOOKUPS: &[Lookup] = &[
     ),
     (
         sql!("sink/keep_replaced_compiled"),
-        ":source, :ocids, :hashes, now(), 1, :dates, true",
+        ":source, :ocids, :ids, :hashes, now(), 1, :dates, true",
         100,
     ),
     (
@@ -267,7 +267,7 @@ const BULK_LOOKUPS: &[Lookup] = &[
     ),
     (
         sql!("sink/forget_kept_compiled"),
-        ":source, :ocids, 'epoch'",
+        ":source, :ocids, :ids, 'epoch'",
         200,
     ),
     (sql!("sink/stored_release_hashes"), ":ocids, :ids", 100),
