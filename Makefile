@@ -41,7 +41,7 @@ install: ## build the program with optimisation, and install it into PREFIX/bin 
 	cargo install --locked --path . $(if $(PREFIX),--root '$(PREFIX)')
 
 test: ## run the tests
-	@.ci/install rust compiler postgresql faketime pgbouncer
+	@.ci/install rust compiler postgresql faketime pgbouncer nginx apache
 	cargo test --locked -- --test-threads=$(TEST_THREADS)
 
 soak: ## inject random faults for SECONDS, from SEED if it is set

@@ -70,4 +70,5 @@ mod stuck;
 mod tls;
 mod unread;
 mod userinfo;
+mod web_server;
 mod windows;
