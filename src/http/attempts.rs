@@ -19,6 +19,7 @@ use crate::http::backoff::RetryWaits;
 use crate::http::client::Client;
 use crate::http::exchange::{Exchanged, limit_time};
 use crate::http::failure::Failure;
+use crate::http::pace::Slot;
 use crate::http::receive::{Parse, Receive, Received};
 use crate::http::request_spec::{Attempt, RequestSpec};
 use crate::page::Undecodable;
@@ -56,9 +57,9 @@ impl Client {
         let mut number = 1;
         loop {
             let attempt = Attempt { spec, number };
-            let failure = match self.attempt(attempt, receive).await {
+            let (failure, slot) = match self.attempt(attempt, receive).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+                Err(Failed { failure, slot }) => (failure, slot),
             };
             if receive.take_progress() {
                 waits = RetryWaits::new(&self.limits);
@@ -72,6 +73,10 @@ impl Client {
             {
                 return Ok(Answer::Status(status));
             }
+            // a request that was refused for the first time has not waited for the others
+            if number > 1 && self.retry_policy().is_throttled(&failure) {
+                waits.skip_to(spec.pace.refusals_in_a_row());
+            }
             let Some(backoff) = waits.next().filter(|_| is_retryable) else {
                 return match status {
                     Some(status) if spec.final_statuses.contains(&status) => {
@@ -80,7 +85,7 @@ impl Client {
                     _ => failure.give_up(number),
                 };
             };
-            self.wait_to_retry(attempt, &failure, backoff).await?;
+            self.wait_to_retry(attempt, &failure, slot, backoff).await?;
             number += 1;
         }
     }
@@ -99,16 +104,18 @@ impl Client {
             let Some(backoff) = waits.next().filter(|_| is_retryable) else {
                 return failure.give_up::<()>(number).map(|_| ());
             };
-            self.wait_to_retry(attempt, &failure, backoff).await?;
+            self.wait_to_retry(attempt, &failure, None, backoff).await?;
             number += 1;
         }
     }
 
     /// Waits before the next attempt. Fails if the server asks for a longer wait than is allowed.
+    /// The place of the failed attempt becomes free when no other request can take it too soon.
     async fn wait_to_retry(
         &self,
         Attempt { spec, number }: Attempt<'_>,
         failure: &Failure,
+        slot: Option<Slot<'_>>,
         backoff: Duration,
     ) -> Result<()> {
         let waiting = self.retry_policy().wait_after(failure, backoff)?;
@@ -116,6 +123,7 @@ impl Client {
         if waiting.is_for_all {
             self.hold_back_requests(wait);
         }
+        drop(slot);
         warn!(
             source.name = %self.source_name,
             page = spec.page,
@@ -133,31 +141,33 @@ impl Client {
     /// Makes one attempt and follows redirects. If the server refuses the token, the attempt
     /// requests a new token and sends the request once more. The time limit does not include the
     /// wait for the source's pace.
-    async fn attempt<R: Receive>(
+    async fn attempt<'a, R: Receive>(
         &self,
-        attempt: Attempt<'_>,
+        attempt: Attempt<'a>,
         receive: &R,
-    ) -> Result<Answer<R::Received>, Failure> {
+    ) -> Result<Answer<R::Received>, Failed<'a>> {
         let limit = receive.time_limit(&self.limits);
         let mut url = attempt.spec.target.url.clone();
         let mut method = attempt.spec.target.method;
         let mut is_renewed = false;
+        let mut sets_cookies = false;
         for _ in 0..=MAX_REDIRECTS {
             let authorization = self.authorize(attempt, &url).await?;
             let sent = authorization.as_ref();
             let slot = attempt.spec.pace.wait_for_turn().await;
             let request = self.build_request(attempt, &url, method, sent);
             let request = request.headers(receive.additional_headers());
-            let exchange = self.exchange(attempt, (&url, method), request, slot, receive);
+            let exchange = self.exchange(attempt, (&url, method), request, &slot, receive);
             let exchanged = match limit {
                 Some(limit) => limit_time(limit, exchange).await,
                 None => Box::pin(exchange).await,
             };
             match exchanged {
                 Ok(Exchanged::Answer(answer)) => return Ok(answer),
-                Ok(Exchanged::Redirect { to, method: by }) => {
-                    let to = self.policy.permit_redirect(&url, to);
-                    (url, method) = (to.map_err(Failure::Final)?, by);
+                Ok(Exchanged::Redirect(redirect)) => {
+                    let to = self.policy.permit_redirect(&url, redirect.to);
+                    (url, method) = (to.map_err(Failure::Final)?, redirect.method);
+                    sets_cookies |= redirect.sets_cookies;
                 }
                 Err(failure) => {
                     let is_refused = failure.is_unauthorized() && !is_renewed;
@@ -165,11 +175,33 @@ impl Client {
                         is_renewed = true;
                         continue;
                     }
-                    return Err(failure);
+                    let slot = Some(slot);
+                    return Err(Failed { failure, slot });
                 }
             }
         }
-        let message = format!("more than {MAX_REDIRECTS} redirects in a row");
-        Err(Failure::Final(Error::new(Kind::Truncated, message)))
+        let mut message = format!("more than {MAX_REDIRECTS} redirects in a row");
+        if sets_cookies && !self.http.cookies {
+            message.push_str(
+                "; they set a cookie, and the server may want it back: see `http.cookies`",
+            );
+        }
+        Err(Failure::Final(Error::new(Kind::Truncated, message)).into())
+    }
+}
+
+/// A failed attempt. It keeps its place, so that no other request takes it before the wait after
+/// the failure has begun.
+struct Failed<'a> {
+    failure: Failure,
+    slot: Option<Slot<'a>>,
+}
+
+impl From<Failure> for Failed<'_> {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            slot: None,
+        }
     }
 }

@@ -162,6 +162,10 @@ impl<'a> TokenRenewal<'a> {
         &self.issuer.request.url
     }
 
+    pub(super) fn method(&self) -> Method {
+        self.issuer.request.method
+    }
+
     pub(super) fn request(&self, http: &reqwest::Client) -> reqwest::RequestBuilder {
         let TokenRequest {
             url,

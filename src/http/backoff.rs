@@ -14,6 +14,7 @@ use crate::retry::Backoff;
 /// several processes do not return at the same moment. No wait exceeds `fetch.longest_wait`.
 pub(super) struct RetryWaits {
     backoff: Backoff,
+    taken: u32,
     left: u32,
 }
 
@@ -21,8 +22,16 @@ impl RetryWaits {
     pub(super) fn new(limits: &config::Fetch) -> Self {
         Self {
             backoff: Backoff::new(limits.first_wait, limits.longest_wait),
+            taken: 0,
             left: limits.attempts.saturating_sub(1),
         }
+    }
+
+    /// Skips waits, so that the next one is the wait with this number. The first wait has the
+    /// number 1. If the source has been refusing other requests for longer than this one, this
+    /// request waits and gives up as if it had been refused as often.
+    pub(super) fn skip_to(&mut self, number: u32) {
+        while self.taken + 1 < number && self.next().is_some() {}
     }
 }
 
@@ -31,6 +40,7 @@ impl Iterator for RetryWaits {
 
     fn next(&mut self) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
+        self.taken += 1;
         Some(self.backoff.next_wait())
     }
 }

@@ -16,6 +16,7 @@ use crate::http::retry_policy::RetryPolicy;
 use crate::http::secret::Secrets;
 use crate::http::setup;
 use crate::http::target::TargetPolicy;
+use crate::http::unprocessed::UsedConnections;
 use crate::source::{self, Source};
 
 /// Sends the requests of one source, no faster than the source allows.
@@ -28,6 +29,7 @@ pub(crate) struct Client {
     /// source has no `*`. They are separate, because only these hosts must have public addresses.
     pub(super) public_connections: Option<(Arc<PublicHosts>, reqwest::Client)>,
     pub(crate) policy: TargetPolicy,
+    pub(super) used_connections: UsedConnections,
     pub(super) headers: HeaderMap,
     pub(super) auth: Auth,
     pub(crate) pace: Pace,
@@ -59,6 +61,7 @@ impl Client {
             connections: setup::build_client(source, &limits, &policy, None)?,
             limits,
             public_connections,
+            used_connections: UsedConnections::default(),
             headers,
             auth,
             policy,

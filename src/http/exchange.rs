@@ -2,17 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE, SET_COOKIE,
+};
 use reqwest::{RequestBuilder, Response, StatusCode};
+use tracing::debug;
 use url::Url;
 
-use crate::config;
 use crate::error::{Error, Kind};
 use crate::http::answer::Answer;
 use crate::http::client::Client;
-use crate::http::concurrency::{Outcome, Slot};
 use crate::http::failure::Failure;
 use crate::http::header::empty_length;
+use crate::http::pace::{Outcome, Slot};
 use crate::http::receive::{ArrivingBody, Receive};
 use crate::http::request_spec::Attempt;
 use crate::http::target::{RequestBody, Target};
@@ -22,8 +24,18 @@ use crate::source::Method;
 
 pub(super) enum Exchanged<T> {
     Answer(Answer<T>),
-    Redirect { to: Url, method: Method },
+    Redirect(Redirect),
 }
+
+pub(super) struct Redirect {
+    pub(super) to: Url,
+    pub(super) method: Method,
+    pub(super) sets_cookies: bool,
+}
+
+/// A request that its server has not processed is sent again at once, at most this many times. A
+/// server that takes three requests on each connection may refuse one of many several times.
+const MAX_RESENDS: u32 = 5;
 
 impl Client {
     pub(super) async fn exchange<R: Receive>(
@@ -31,18 +43,20 @@ impl Client {
         attempt: Attempt<'_>,
         (url, method): (&Url, Method),
         request: RequestBuilder,
-        mut slot: Slot<'_>,
+        slot: &Slot<'_>,
         receive: &R,
     ) -> Result<Exchanged<R::Received>, Failure> {
         let mut open = self.log.begin(&self.policy, attempt, url);
         let asks_for_range = receive.additional_headers().contains_key(RANGE);
-        let exchanged = match send(request, &self.limits).await {
+        let exchanged = match self.send(request, method).await {
             Err(failure) => Err(failure),
             Ok(response) => {
                 let status = response.status();
                 open.status = Some(status.as_u16());
                 if self.retry_policy().is_throttling(status) {
-                    slot.outcome = Some(Outcome::Throttled);
+                    slot.record(Outcome::Throttled);
+                } else if !status.is_server_error() {
+                    slot.record(Outcome::Answered);
                 }
                 // a 206 answers our request for a range, even if the source declares 206 as a
                 // status to handle
@@ -50,7 +64,6 @@ impl Client {
                 if self.is_handled(attempt, status) && !is_range {
                     Err(Failure::from_status(&response))
                 } else if status.is_success() {
-                    slot.outcome = Some(Outcome::Answered);
                     let arriving = ArrivingBody {
                         url,
                         source: &self.source_name,
@@ -75,6 +88,57 @@ impl Client {
         };
         open.error = exchanged.as_ref().err().map(Failure::to_string);
         exchanged
+    }
+
+    /// Sends a request and waits for the head of the response, at most `fetch.read_timeout`. The
+    /// limit stays the same if the head arrives byte by byte, or if the server sends interim
+    /// responses. A request that the server has not processed is sent again at once.
+    pub(super) async fn send(
+        &self,
+        request: RequestBuilder,
+        method: Method,
+    ) -> Result<Response, Failure> {
+        let limit = self.limits.read_timeout;
+        let late = |_| {
+            let message = format!("a time limit of the connection: no answer within {limit:?}");
+            Failure::Connection(Error::environment(message))
+        };
+        let sent = tokio::time::timeout(limit, Box::pin(self.resend(request, method)));
+        sent.await.map_err(late)?.map_err(Failure::from_connection)
+    }
+
+    async fn resend(
+        &self,
+        mut request: RequestBuilder,
+        method: Method,
+    ) -> Result<Response, reqwest::Error> {
+        for _ in 0..MAX_RESENDS {
+            let Some(copy) = request.try_clone() else {
+                break;
+            };
+            match request.send().await {
+                Ok(response) if response.status() == StatusCode::MISDIRECTED_REQUEST => {
+                    self.used_connections.remember(&response);
+                    return copy.send().await;
+                }
+                Ok(response) => {
+                    self.used_connections.remember(&response);
+                    return Ok(response);
+                }
+                Err(error) if !self.used_connections.is_unprocessed(&error, method) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    debug!(
+                        source.name = %self.source_name,
+                        error = %error.without_url(),
+                        "the server has not processed a request, which is sent again at once",
+                    );
+                    request = copy;
+                }
+            }
+        }
+        request.send().await
     }
 
     /// Returns true if the caller or the source declares this status. A declared status keeps its
@@ -182,7 +246,12 @@ fn redirect_or_failure<T>(
             307 | 308 => method,
             _ => Method::Get,
         };
-        return Ok(Exchanged::Redirect { to, method });
+        let sets_cookies = response.headers().contains_key(SET_COOKIE);
+        return Ok(Exchanged::Redirect(Redirect {
+            to,
+            method,
+            sets_cookies,
+        }));
     }
     Err(Failure::from_status(response))
 }
@@ -194,22 +263,6 @@ fn drop_date_of_redirect(target: &Target, url: &Url, validators: Validators) -> 
         last_modified: validators.last_modified.filter(|_| *url == target.url),
         ..validators
     }
-}
-
-/// Sends a request and waits for the head of the response, at most `fetch.read_timeout`. The
-/// limit stays the same if the head arrives byte by byte, or if the server sends interim
-/// responses.
-pub(super) async fn send(
-    request: RequestBuilder,
-    limits: &config::Fetch,
-) -> Result<Response, Failure> {
-    let limit = limits.read_timeout;
-    let late = |_| {
-        let message = format!("a time limit of the connection: no answer within {limit:?}");
-        Failure::Connection(Error::environment(message))
-    };
-    let sent = tokio::time::timeout(limit, Box::pin(request.send())).await;
-    sent.map_err(late)?.map_err(Failure::from_connection)
 }
 
 pub(super) async fn limit_time<T>(

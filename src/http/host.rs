@@ -41,8 +41,7 @@ impl Hosts {
     /// Returns true if the URL is on the source's own host, which may get secrets. Name and port
     /// must be equal, and the URL must be encrypted if the source's URL is.
     pub(super) fn is_home(&self, url: &Url) -> bool {
-        let own_url = &self.own_url;
-        is_same_host(own_url, url) && !is_downgrade(own_url, url)
+        is_home(&self.own_url, url)
     }
 
     /// Permits a URL on an allowed host other than the source's own, and removes the user and the
@@ -171,6 +170,11 @@ fn parse_own_url(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Resul
         return Err(Error::config(format!("{key}: is not http or https")));
     }
     Ok(own_url)
+}
+
+/// Returns true if the URL is on the host of the source's own URL, and encrypted if that is.
+pub(super) fn is_home(own_url: &Url, url: &Url) -> bool {
+    is_same_host(own_url, url) && !is_downgrade(own_url, url)
 }
 
 pub(super) fn is_http(url: &Url) -> bool {

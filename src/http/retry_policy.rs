@@ -20,8 +20,8 @@ pub(super) struct RetryPolicy<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RetryWait {
     pub(super) wait: Duration,
-    /// True if the server asked us to wait, so that no other request of the source starts
-    /// meanwhile.
+    /// True if the server asked us to wait, or refused the request because there were too many.
+    /// No other request of the source starts meanwhile.
     pub(super) is_for_all: bool,
 }
 
@@ -36,6 +36,11 @@ impl RetryPolicy<'_> {
                     || self.is_configured(*status)
             }
         }
+    }
+
+    /// Returns true if the attempt failed because the server asks for fewer requests.
+    pub(super) fn is_throttled(self, failure: &Failure) -> bool {
+        matches!(failure, Failure::Status { status, .. } if self.is_throttling(*status))
     }
 
     /// Returns true if the status asks for fewer requests. The statuses of `http.retry_status` do
@@ -62,11 +67,10 @@ impl RetryPolicy<'_> {
                 is_for_all: false,
             });
         };
+        let is_for_all = retry_after.is_some() || self.is_throttling(*status);
         if let (None, Some(wait)) = (retry_after, self.http.retry_wait) {
-            return Ok(RetryWait {
-                wait: wait.max(backoff),
-                is_for_all: self.is_throttling(*status),
-            });
+            let wait = wait.max(backoff);
+            return Ok(RetryWait { wait, is_for_all });
         }
         let longest = self.limits.longest_retry_after;
         let wait = backoff::clamp(backoff, *retry_after, longest).map_err(|wish| {
@@ -80,9 +84,6 @@ impl RetryPolicy<'_> {
             );
             Error::new(Kind::RateLimited, message)
         })?;
-        Ok(RetryWait {
-            wait,
-            is_for_all: retry_after.is_some(),
-        })
+        Ok(RetryWait { wait, is_for_all })
     }
 }

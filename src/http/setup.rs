@@ -1,19 +1,27 @@
 //! Prepares the client of a source: its connections, limits, paces and headers.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 
 use crate::config;
 use crate::error::{Error, Result};
 use crate::http::body;
+use crate::http::cookies::HomeCookies;
 use crate::http::header::secret_header;
 use crate::http::pace::Pace;
 use crate::http::public_host::Resolver;
 use crate::http::secret::{Audience, Declaration, Secrets};
 use crate::http::target::TargetPolicy;
-use crate::source::{self, Detail, Http, Source, UserAgent};
+use crate::source::{self, Detail, Http, HttpVersion, Source, UserAgent};
 use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
+
+/// The number of bytes that a server may send over HTTP/2 before we have read them: of one
+/// response, and of all responses of a connection. hyper's own 2 MiB bring at most 10 MB/s from a
+/// server that is 200 ms away.
+const STREAM_WINDOW: u32 = 16 << 20;
+const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// Returns the configured limits, in which the source's own values replace the defaults.
 pub(super) fn source_limits(limits: &config::Fetch, http: &Http) -> config::Fetch {
@@ -50,12 +58,25 @@ pub(super) fn build_client(
             Some(resolver) => reqwest::Client::builder().dns_resolver(resolver.clone()),
             None => reqwest::Client::builder(),
         };
+        let builder = match source.http.cookies {
+            true => {
+                let cookies = HomeCookies::new(policy.own_url().clone());
+                builder.cookie_provider(Arc::new(cookies))
+            }
+            false => builder,
+        };
+        let builder = match source.http.version {
+            Some(HttpVersion::Http1) => builder.http1_only(),
+            None => builder,
+        };
         builder
             .user_agent(user_agent.clone())
             .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding)]))
             // there is no read timeout here, because it would count the time in which bytes that
             // have arrived are not read yet
             .connect_timeout(limits.connect_timeout)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
             // this crate follows redirects and retries by itself, because it checks hosts and
             // counts requests
             .redirect(reqwest::redirect::Policy::none())

@@ -12,10 +12,11 @@ use crate::error::Error;
 use crate::http::auth::Authorization;
 use crate::http::body::{self, BodyError};
 use crate::http::client::Client;
-use crate::http::exchange::{limit_time, send};
+use crate::http::exchange::limit_time;
 use crate::http::failure::Failure;
 use crate::http::request_log::OpenRequest;
 use crate::http::request_spec::Attempt;
+use crate::source::Method;
 
 /// The largest response that is read for a token. A usual one has a few kilobytes.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -38,7 +39,7 @@ impl Client {
         let _slot = attempt.spec.pace.wait_for_turn().await;
         let mut open = self.log.begin(&self.policy, attempt, renewal.url());
         let request = renewal.request(&self.connections);
-        let answer = self.request_token(request, &mut open);
+        let answer = self.request_token(request, renewal.method(), &mut open);
         let answer = limit_time(self.limits.page_timeout, answer).await;
         let token = answer.and_then(|answer| {
             let unusable = |what| Failure::Connection(Error::environment(what));
@@ -51,9 +52,10 @@ impl Client {
     async fn request_token(
         &self,
         request: RequestBuilder,
+        method: Method,
         open: &mut OpenRequest<'_>,
     ) -> Result<Bytes, Failure> {
-        let response = send(request, &self.limits).await?;
+        let response = self.send(request, method).await?;
         open.status = Some(response.status().as_u16());
         if !response.status().is_success() {
             return Err(Failure::from_status(&response));

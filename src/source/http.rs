@@ -59,6 +59,11 @@ pub struct Http {
     /// True if an archive that has arrived whole is accepted although its server announced more
     /// bytes. Some servers announce a length that the file does not have.
     pub accept_short_archive: bool,
+    /// True if cookies that the source's own host sets are sent back to it, until the end of the
+    /// run.
+    pub cookies: bool,
+    /// The version of HTTP. `None` lets the server choose between HTTP/2 and HTTP/1.1.
+    pub version: Option<HttpVersion>,
     /// Headers of each request. Values may contain `{env.NAME}`.
     pub headers: BTreeMap<String, String>,
     /// The `User-Agent` header. It replaces `fetch.user_agent`.
@@ -87,6 +92,8 @@ impl Default for Http {
             redirects: true,
             conditional: true,
             accept_short_archive: false,
+            cookies: false,
+            version: None,
             headers: BTreeMap::new(),
             user_agent: None,
             allow_hosts: Vec::new(),
@@ -115,6 +122,24 @@ impl Http {
 /// [`is_present`] excludes, publishers write 0 and `"0"` if there is no error.
 fn is_error(value: &Value) -> bool {
     is_present(value) && to_number(value) != Some(0.0)
+}
+
+/// A version of HTTP that a source may require.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum HttpVersion {
+    /// HTTP/1.1, for servers whose HTTP/2 is slow or broken.
+    #[serde(rename = "1.1")]
+    Http1,
+}
+
+impl HttpVersion {
+    /// Returns the version as the configuration writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "1.1",
+        }
+    }
 }
 
 /// The way past a stretch of positions that the server answers with errors. The positions are

@@ -31,7 +31,7 @@ pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
 pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
-pub use self::http::{Condition, Http, Rate, SkipErrors, UserAgent};
+pub use self::http::{Condition, Http, HttpVersion, Rate, SkipErrors, UserAgent};
 pub use self::items::{Items, Kind, OcidPattern, Version};
 pub use self::overwrite::Overwrite;
 pub use self::page::{LinkPlace, LinkStop, Pagination, Size, Stop};

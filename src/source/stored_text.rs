@@ -14,9 +14,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Auth, Axis, Body, Charset, Container, Decode, Detail, Filter, Http, Index, Items, LinkPlace,
-    Method, Pagination, Pick, PickMethod, Size, SkipErrors, Source, SplitWhen, Stop, UserAgent,
-    Window,
+    Auth, Axis, Body, Charset, Container, Decode, Detail, Filter, Http, HttpVersion, Index, Items,
+    LinkPlace, Method, Pagination, Pick, PickMethod, Size, SkipErrors, Source, SplitWhen, Stop,
+    UserAgent, Window,
 };
 use crate::json::Pointer;
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
@@ -292,6 +292,11 @@ fn write_http(http: &Http) -> Value {
         (
             "accept_short_archive",
             http.accept_short_archive.then(|| true.into()),
+        ),
+        ("cookies", http.cookies.then(|| true.into())),
+        (
+            "version",
+            optional_text(http.version.map(HttpVersion::as_str)),
         ),
         ("headers", non_empty_table(headers)),
         (

@@ -342,6 +342,8 @@ reject_content_type = ["text/html"]
 redirects = false
 conditional = false
 accept_short_archive = true
+cookies = true
+version = "1.1"
 headers = { X-Key = "{env.TENDERS_KEY}" }
 user_agent = "a robot"
 allow_hosts = ["archive.tenders.example", "files.example"]
@@ -431,6 +433,7 @@ http.accept_short_archive   true
 http.allow_hosts            archive.tenders.example, files.example
 http.concurrency            4
 http.conditional            false
+http.cookies                true
 http.empty_if               /status is 204
 http.empty_status           404
 http.error_members          problem
@@ -444,6 +447,7 @@ http.retry_status           403, 409
 http.retry_wait             5m
 http.timeout                10m
 http.user_agent             a robot
+http.version                1.1
 "#;
 
 #[tokio::test]

@@ -29,11 +29,11 @@ const HALF: usize = 600;
 
 /// A request over HTTP/2.
 #[derive(Clone, Debug)]
-struct Http2Request {
-    path: String,
+pub(crate) struct Http2Request {
+    pub(crate) path: String,
     headers: HeaderMap,
     /// The number of earlier requests for the same path.
-    nth: usize,
+    pub(crate) nth: usize,
 }
 
 impl Http2Request {
@@ -44,17 +44,18 @@ impl Http2Request {
 
 /// An answer over HTTP/2.
 #[derive(Clone, Debug)]
-struct Answer {
+pub(crate) struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Bytes,
     /// The reason with which the stream is reset after an incomplete body.
     reset: Option<Reason>,
+    is_refused: bool,
 }
 
 impl Answer {
     /// Makes an answer with the body, its length and its tag.
-    fn whole(body: &str) -> Self {
+    pub(crate) fn whole(body: &str) -> Self {
         let tag = blake3::hash(body.as_bytes()).to_hex();
         Self {
             status: 200,
@@ -64,6 +65,15 @@ impl Answer {
             ],
             body: body.to_owned().into(),
             reset: None,
+            is_refused: false,
+        }
+    }
+
+    /// Refuses the stream before the request is processed.
+    pub(crate) fn refused() -> Self {
+        Self {
+            is_refused: true,
+            ..Self::whole("")
         }
     }
 
@@ -81,7 +91,7 @@ impl Answer {
 }
 
 /// A publisher that speaks HTTP/2 over TLS.
-struct Http2Publisher {
+pub(crate) struct Http2Publisher {
     port: u16,
     keys: tempfile::TempDir,
     asked: Arc<Mutex<Vec<Http2Request>>>,
@@ -89,7 +99,9 @@ struct Http2Publisher {
 }
 
 impl Http2Publisher {
-    async fn serve(script: impl Fn(&Http2Request) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn serve(
+        script: impl Fn(&Http2Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let keys = tempfile::tempdir().unwrap();
         make_certificates(keys.path());
         let acceptor = accept_http_2(keys.path());
@@ -116,12 +128,12 @@ impl Http2Publisher {
         format!("https://localhost:{}{path}", self.port)
     }
 
-    fn requests(&self) -> Vec<Http2Request> {
+    pub(crate) fn requests(&self) -> Vec<Http2Request> {
         self.asked.lock().unwrap().clone()
     }
 
     /// Prepares a program that trusts this publisher and has it as its source.
-    async fn ingest(&self, table: &str) -> Ingest {
+    pub(crate) async fn ingest(&self, table: &str) -> Ingest {
         let mut ingest = Ingest::new().await;
         let authority = self.keys.path().join("ca.crt");
         ingest.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
@@ -180,6 +192,10 @@ async fn serve_connection(
 }
 
 async fn send_answer(mut respond: SendResponse<Bytes>, answer: Answer) {
+    if answer.is_refused {
+        respond.send_reset(Reason::REFUSED_STREAM);
+        return;
+    }
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);

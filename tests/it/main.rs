@@ -22,6 +22,7 @@ mod columns;
 mod commands;
 mod conditional;
 mod configuration;
+mod connections;
 mod database;
 mod database_password;
 mod decode;
