@@ -85,6 +85,10 @@ impl Client {
                     _ => failure.give_up(number),
                 };
             };
+            let backoff = match self.retry_policy().is_throttled(&failure) {
+                true => spec.pace.shorten_wait(backoff),
+                false => backoff,
+            };
             self.wait_to_retry(attempt, &failure, slot, backoff).await?;
             number += 1;
         }
@@ -169,12 +173,15 @@ impl Client {
                     (url, method) = (to.map_err(Failure::Final)?, redirect.method);
                     sets_cookies |= redirect.sets_cookies;
                 }
-                Err(failure) => {
-                    let is_refused = failure.is_unauthorized() && !is_renewed;
-                    if is_refused && self.auth.discard_token(sent).await {
-                        is_renewed = true;
-                        continue;
+                Err(failure) if failure.is_unauthorized() && !is_renewed => {
+                    // the request for a token needs a place
+                    drop(slot);
+                    if !self.auth.discard_token(sent).await {
+                        return Err(failure.into());
                     }
+                    is_renewed = true;
+                }
+                Err(failure) => {
                     let slot = Some(slot);
                     return Err(Failed { failure, slot });
                 }

@@ -4,8 +4,8 @@
 //! come back. The first answer after the first refusal gives a time between two requests that the
 //! server accepts: the time since the first request, divided by the answers so far. Each answer
 //! then shortens it by a quarter, until the server refuses a request again. From then on the true
-//! time is known to lie between one that was refused and one that was accepted. The distance is
-//! halved until the two are close. Afterwards the accepted one is kept for more and more answers
+//! time is known to lie between one that was refused and one that was accepted. Smaller steps and
+//! then halves bring the two close to each other. Afterwards the accepted one is kept for more and more answers
 //! before a shorter one is tried, because a server may allow more after a while.
 //!
 //! [`Spacing`] is a state machine without a clock.
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// Each answer multiplies the time between two requests by this factor until one is refused.
 const SHORTER: f64 = 0.75;
+
+/// The factor once a request has been refused.
+const SLIGHTLY_SHORTER: f64 = 0.85;
 
 /// If the server refuses what it accepted before, the time is multiplied by this factor.
 const LONGER: f64 = 1.25;
@@ -68,6 +71,13 @@ impl Spacing {
         self.current
     }
 
+    /// Returns how long no request should start after a refusal, if a time is known with which the
+    /// server answers.
+    pub(super) fn wait_after_refusal(&self) -> Option<Duration> {
+        let is_known = !self.current.is_zero();
+        is_known.then(|| self.current.mul_f64(LONGER))
+    }
+
     /// Takes note that the server refused a request. `gap` is the time since the request before
     /// it, and `in_a_row` the number of refusals since the last answer, with this one.
     pub(super) fn refuse(&mut self, gap: Duration, in_a_row: u32) {
@@ -114,7 +124,10 @@ impl Spacing {
             return;
         }
         self.left = 1;
-        let shorter = self.accepted.mul_f64(SHORTER);
+        let shorter = match self.refused.is_zero() {
+            true => self.accepted.mul_f64(SHORTER),
+            false => self.accepted.mul_f64(SLIGHTLY_SHORTER),
+        };
         if shorter > self.refused {
             self.current = shorter;
         } else if self.accepted <= self.refused.mul_f64(CLOSE) {
