@@ -357,7 +357,7 @@ pub struct BrokenDocument {
     /// the document. Of a side file, only the beginning is kept.
     pub body: Bytes,
     /// The problem: a clause that follows "the document is", or the reason why the document could
-    /// not be fetched. It never quotes a value.
+    /// not be fetched. It never quotes a value of JSON, but it may quote the title of an HTML page.
     pub message: String,
 }
 

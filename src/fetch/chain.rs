@@ -638,6 +638,7 @@ impl ChainWalk {
         };
         match (after, objection) {
             (Some(_), Some(why)) => {
+                let why = format!("{why}: {}", page.message);
                 self.fail_after_page(self.page_error(Kind::Truncated, position, &why));
             }
             (Some(after), None) if !is_last => {
@@ -654,7 +655,8 @@ impl ChainWalk {
                     // the chain is one of several, and too many failures like this one end the
                     // run
                     let why = "could not be read, and nothing leads past it";
-                    self.fail_after_page(self.page_error(Kind::Truncated, position, why));
+                    let why = format!("{why}: {}", page.message);
+                    self.fail_after_page(self.page_error(Kind::Truncated, position, &why));
                 }
             }
         }

@@ -14,6 +14,7 @@ use crate::json::lists::{
     ItemList, ListScan, ListScanError, LoneObject, TooMany, describe_kind, is_key,
     is_record_member, parse_envelope,
 };
+use crate::json::not_json::describe_start;
 use crate::json::salvage::{SalvageError, count_extra_commas, salvage_lists};
 use crate::json::scan::{Loose, ScanError, ScanErrorKind, Scanner};
 
@@ -82,8 +83,8 @@ pub struct Item {
     pub depth: usize,
 }
 
-/// Says that a body is not a page. The text describes the body, such as `an HTML page`. It
-/// contains no value of the body.
+/// Says that a body is not a page. The text describes the body, such as `an HTML page: 503 Busy`.
+/// It contains no value of JSON, but the title of an HTML page may show a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
@@ -216,7 +217,7 @@ enum CutError {
 impl CutError {
     fn from_scan_error(body: &[u8], error: ScanError) -> Self {
         CutError::Unreadable(match (describe_start(body), error.kind) {
-            (Some(found), _) => found.to_owned(),
+            (Some(found), _) => found,
             (None, ScanErrorKind::UnexpectedEnd) => "JSON that ends in the middle".to_owned(),
             (None, ScanErrorKind::Invalid(what)) => {
                 format!("not JSON from byte {}, where {what}", error.at)
@@ -241,19 +242,6 @@ impl CutError {
                 error.reason()
             )),
         }
-    }
-}
-
-/// Describes a body that does not start like JSON. Returns `None` if it may start like JSON.
-fn describe_start(body: &[u8]) -> Option<&'static str> {
-    let start = body.trim_ascii_start();
-    let start = start[..start.len().min(1024)].to_ascii_lowercase();
-    let mentions = |name: &[u8]| memchr::memmem::find(&start, name).is_some();
-    match start.first() {
-        None => Some("empty"),
-        Some(b'<') if mentions(b"<html") || mentions(b"<!doctype html") => Some("an HTML page"),
-        Some(b'<') => Some("XML"),
-        _ => None,
     }
 }
 
@@ -629,7 +617,8 @@ mod tests {
             (" \n", "empty"),
             ("<!DOCTYPE html><p>Maintenance", "an HTML page"),
             ("\n<HTML lang=en>", "an HTML page"),
-            ("<?xml version='1.0'?><Error/>", "XML"),
+            ("<html><title>Busy</title>", "an HTML page: Busy"),
+            ("<?xml version='1.0'?><Error/>", "an XML document: <Error>"),
             (
                 "Request Rejected",
                 "not JSON from byte 0, where a value was expected",

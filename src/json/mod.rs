@@ -12,11 +12,13 @@
 //!    items are not lost.
 //! 5. `long_list`: a [`LongList`] divides a list that does not fit into memory. It reads one part
 //!    of the text at a time.
+//! 6. `not_json`: a body that is not JSON is described by its kind and its title.
 
 mod cut;
 mod lenient;
 mod lists;
 mod long_list;
+mod not_json;
 mod parse_document;
 mod pointer;
 mod salvage;

@@ -84,6 +84,8 @@ pub(super) struct DispatchResult {
     pub(super) counts: Counts,
     pub(super) unchanged: u64,
     pub(super) unreadable: u64,
+    /// What the first page is that could not be read.
+    first_unreadable: String,
     /// The number of stretches of the feed that are skipped, by this run or an earlier one.
     skipped: u64,
     /// The number of values for the typed columns of the pages.
@@ -337,6 +339,9 @@ impl Dispatch {
     }
 
     fn note_unreadable_page(&mut self, page: &UnreadablePage) {
+        if self.done.unreadable == 0 {
+            self.done.first_unreadable.clone_from(&page.message);
+        }
         self.done.unreadable += 1;
         let (number, why) = (page.position.number, &page.message);
         let part = match page.chain.as_str() {
@@ -550,8 +555,15 @@ impl DispatchResult {
             },
             (0, None) if is_stopped => "stopped before the end; the next run resumes".into(),
             (0, None) => "the end of the feed was not seen".into(),
-            (1, _) => "one page could not be read; the next run requests it again".into(),
-            (n, _) => format!("{n} pages could not be read; the next run requests them again"),
+            (1, _) => format!(
+                "one page could not be read: {}; the next run requests it again",
+                self.first_unreadable
+            ),
+            (n, _) => format!(
+                "{n} pages could not be read, the first of them: {}; the next run requests them \
+                 again",
+                self.first_unreadable
+            ),
         };
         Some(Error::new(Kind::Truncated, message))
     }

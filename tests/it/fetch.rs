@@ -793,7 +793,7 @@ async fn several_unreadable_pages_in_a_row_end_the_walk() {
     assert_eq!(kind, Kind::Truncated);
     assert_eq!(
         sentence,
-        "page 5 of zambia is the last of 3 in a row that could not be read"
+        "page 5 of zambia is the last of 3 in a row that could not be read: an HTML page"
     );
 }
 

@@ -53,7 +53,8 @@ pub(crate) struct FileWalk {
     found: VecDeque<NextPiece>,
     /// True if nothing more can be cut off.
     is_at_end: bool,
-    is_whole: bool,
+    /// What the first part is that could not be read, if there is one.
+    unreadable: Option<String>,
     is_over: bool,
 }
 
@@ -79,7 +80,7 @@ impl FileWalk {
             cutter: None,
             found: VecDeque::new(),
             is_at_end: false,
-            is_whole: true,
+            unreadable: None,
             is_over: false,
         }
     }
@@ -123,13 +124,13 @@ impl FileWalk {
     /// Returns the event that ends the file. It is a failure if a part could not be read. A resumed
     /// run tries to read that part again.
     fn build_end_event(&self) -> Event {
-        if self.is_whole {
+        let Some(what) = &self.unreadable else {
             return Event::Ended {
                 scope: self.scope.clone(),
                 is_whole: true,
             };
-        }
-        let message = format!("{} cannot be read to its end", self.describe());
+        };
+        let message = format!("{} cannot be read to its end: {what}", self.describe());
         Event::Failed(Error::new(Kind::Truncated, message))
     }
 
@@ -192,7 +193,14 @@ impl FileWalk {
                 Some(Fetched::Page(self.build_page(piece, next)))
             }
             Some(NextPiece::Unreadable(body, message, mark)) => {
-                self.is_whole = false;
+                // the message may have the title of an HTML page, which may show a secret
+                let message = self
+                    .run
+                    .fetcher
+                    .redactor()
+                    .redact_text(&message)
+                    .into_owned();
+                self.unreadable.get_or_insert_with(|| message.clone());
                 let next = Position {
                     number: number + 1,
                     cursor: Cursor::Piece(mark),
