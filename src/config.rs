@@ -143,6 +143,10 @@ pub struct Fetch {
     /// The longest time from the request for a page to the last byte of its body.
     #[serde(with = "humantime_serde")]
     pub page_timeout: Duration,
+    /// The name of the source whose `http.timeout` replaces `read_timeout` and `page_timeout`. It is
+    /// no key of the configuration; messages about these limits name the key that sets them.
+    #[serde(skip)]
+    pub timeout_source: Option<String>,
     /// The largest body as it arrives, before decompression, in bytes.
     pub max_body_bytes: usize,
     /// The largest body after decompression, in bytes. It limits the memory of a page, also of a
@@ -197,9 +201,31 @@ pub struct Fetch {
     pub remembered: u32,
 }
 
+impl Fetch {
+    /// Returns the name of the key that sets `read_timeout`.
+    #[must_use]
+    pub fn read_timeout_key(&self) -> String {
+        self.timeout_key("read_timeout")
+    }
+
+    /// Returns the name of the key that sets `page_timeout`.
+    #[must_use]
+    pub fn page_timeout_key(&self) -> String {
+        self.timeout_key("page_timeout")
+    }
+
+    fn timeout_key(&self, name: &str) -> String {
+        match &self.timeout_source {
+            Some(source) => format!("sources.{source}.http.timeout"),
+            None => format!("fetch.{name}"),
+        }
+    }
+}
+
 impl Default for Fetch {
     fn default() -> Self {
         Self {
+            timeout_source: None,
             user_agent: concat!("ocds-ingest/", env!("CARGO_PKG_VERSION")).into(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(60),

@@ -13,7 +13,8 @@ use crate::sqlstate::Blame;
 /// The reason why an operation failed.
 ///
 /// It displays as one lower-case clause without its causes; [`Error::chain`] adds them. It
-/// never holds a secret, a row's value or a response body.
+/// never holds a secret or a row's value. Of a response it holds at most what the server says about
+/// its status.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -29,8 +30,8 @@ struct Inner {
 pub enum Kind {
     /// This program or the database's schema has a defect.
     Unexpected,
-    /// The command line or the configuration is wrong. A retry is useless until somebody
-    /// changes it.
+    /// The command line or the configuration is wrong, or the certificate of the source's own host
+    /// is not trusted. A retry is useless until somebody changes it.
     Config,
     /// The feed shows that it has more pages than the declared pagination leads to. A retry is
     /// useless until somebody changes the declaration. The pages that were fetched are committed.
@@ -48,8 +49,9 @@ pub enum Kind {
     /// A link leads to a URL that is not allowed, for its scheme, host or length. The link does
     /// not change by itself, so the next run meets it again. The pages before it are committed.
     LinkRefused,
-    /// A redirect or a DNS answer points to a host or URL that is not allowed. This may change,
-    /// so the next run tries again. The pages before it are committed.
+    /// A redirect or a DNS answer points to a host or URL that is not allowed, or the certificate
+    /// of a host other than the source's own is not trusted. This may change, so the next run tries
+    /// again. The pages before it are committed.
     HostRefused,
     /// The publisher rate-limits us, and asks for a longer wait than the configuration permits.
     /// The pages that were fetched are committed.

@@ -37,7 +37,9 @@ impl Client {
     ///   with the status 408 or 5xx.
     /// - [`Kind::Truncated`]: the server answered another unexpected status, or 429 in every
     ///   attempt.
-    /// - [`Kind::HostRefused`]: a redirect or a DNS answer points to a host that is not allowed.
+    /// - [`Kind::HostRefused`]: a redirect or a DNS answer points to a host that is not allowed, or
+    ///   the certificate of a host other than the source's own is not trusted.
+    /// - [`Kind::Config`]: the certificate of the source's own host is not trusted.
     /// - [`Kind::RateLimited`]: the server's `Retry-After` exceeds `fetch.longest_retry_after`.
     pub(crate) async fn ask<T: Send>(
         &self,
@@ -163,7 +165,7 @@ impl Client {
             let request = request.headers(receive.additional_headers());
             let exchange = self.exchange(attempt, (&url, method), request, &slot, receive);
             let exchanged = match limit {
-                Some(limit) => limit_time(limit, exchange).await,
+                Some(limit) => limit_time(limit, &self.limits, exchange).await,
                 None => Box::pin(exchange).await,
             };
             match exchanged {

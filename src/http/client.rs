@@ -39,7 +39,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
-        let limits = setup::source_limits(limits, &source.http);
+        let limits = setup::source_limits(limits, source);
         let secrets = Secrets::look_up(setup::list_secret_texts(source), |name| {
             std::env::var(name).ok()
         })?;

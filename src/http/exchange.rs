@@ -6,12 +6,16 @@ use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE, SET_COOKIE,
 };
 use reqwest::{RequestBuilder, Response, StatusCode};
+use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
 
+use crate::config;
 use crate::error::{Error, Kind};
 use crate::http::answer::Answer;
 use crate::http::client::Client;
+use crate::http::connection_error::Server;
+use crate::http::error_text;
 use crate::http::failure::Failure;
 use crate::http::header::empty_length;
 use crate::http::pace::{Outcome, Slot};
@@ -46,9 +50,11 @@ impl Client {
         slot: &Slot<'_>,
         receive: &R,
     ) -> Result<Exchanged<R::Received>, Failure> {
+        let began = Instant::now();
         let mut open = self.log.begin(&self.policy, attempt, url);
         let asks_for_range = receive.additional_headers().contains_key(RANGE);
-        let exchanged = match self.send(request, method).await {
+        let server = self.find_server(url);
+        let exchanged = match self.send(request, method, server).await {
             Err(failure) => Err(failure),
             Ok(response) => {
                 let status = response.status();
@@ -79,13 +85,17 @@ impl Client {
                 {
                     let validators = self.read_validators(attempt, url, &response);
                     Ok(Exchanged::Answer(Answer::Unchanged(validators)))
-                } else if self.http.redirects {
-                    redirect_or_failure(url, method, &response)
+                } else if self.http.redirects
+                    && let Some(location) = find_location(&response)
+                {
+                    follow(url, method, &response, location)
                 } else {
-                    Err(Failure::from_status(&response))
+                    let count_bytes = |bytes| open.count_bytes(bytes);
+                    Err(self.explain_status(response, began, count_bytes).await)
                 }
             }
         };
+        let exchanged = exchanged.map_err(|failure| failure.redact(self.policy.redactor()));
         open.error = exchanged.as_ref().err().map(Failure::to_string);
         exchanged
     }
@@ -97,14 +107,14 @@ impl Client {
         &self,
         request: RequestBuilder,
         method: Method,
+        server: Server<'_>,
     ) -> Result<Response, Failure> {
         let limit = self.limits.read_timeout;
-        let late = |_| {
-            let message = format!("a time limit of the connection: no answer within {limit:?}");
-            Failure::Connection(Error::environment(message))
-        };
-        let sent = tokio::time::timeout(limit, Box::pin(self.resend(request, method)));
-        sent.await.map_err(late)?.map_err(Failure::from_connection)
+        let sending = Box::pin(self.resend(request, method));
+        match tokio::time::timeout(limit, sending).await {
+            Ok(sent) => sent.map_err(|error| server.explain(&error)),
+            Err(_) => Err(server.explain_silence()),
+        }
     }
 
     async fn resend(
@@ -139,6 +149,31 @@ impl Client {
             }
         }
         request.send().await
+    }
+
+    /// Returns the server of a URL, for messages.
+    pub(super) fn find_server<'a>(&'a self, url: &'a Url) -> Server<'a> {
+        Server {
+            url,
+            policy: &self.policy,
+            limits: &self.limits,
+            is_essential: self.policy.hosts.is_home(url),
+        }
+    }
+
+    /// Makes a failure of a status that nobody declares, and reads what the body says about it.
+    /// `began` is the time at which the request was sent.
+    pub(super) async fn explain_status(
+        &self,
+        response: Response,
+        began: Instant,
+        count_bytes: impl Fn(u64) + Send + Sync,
+    ) -> Failure {
+        let failure = Failure::from_status(&response);
+        let left = self.limits.page_timeout.saturating_sub(began.elapsed());
+        let redactor = self.policy.redactor();
+        let text = error_text::read(response, &self.limits, left, redactor, count_bytes).await;
+        failure.with_explanation(text)
     }
 
     /// Returns true if the caller or the source declares this status. A declared status keeps its
@@ -225,35 +260,36 @@ impl Client {
     }
 }
 
-/// Returns the destination if the response is a redirect. Every other response is a failure.
-fn redirect_or_failure<T>(
+/// Returns the `Location` of a response that is a redirect.
+fn find_location(response: &Response) -> Option<&HeaderValue> {
+    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    response.headers().get(LOCATION).filter(|_| is_redirect)
+}
+
+/// Returns the destination of a redirect.
+fn follow<T>(
     url: &Url,
     method: Method,
     response: &Response,
+    location: &HeaderValue,
 ) -> Result<Exchanged<T>, Failure> {
-    let status = response.status();
-    if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-        && let Some(location) = response.headers().get(LOCATION)
-    {
-        // a header should be ASCII, but some servers write UTF-8 and browsers accept it
-        let location = std::str::from_utf8(location.as_bytes()).ok();
-        let Some(to) = location.and_then(|location| url.join(location).ok()) else {
-            let message = "a redirect leads to what is not a URL";
-            return Err(Failure::Final(Error::new(Kind::HostRefused, message)));
-        };
-        // as in browsers, only these two statuses keep the method and the body
-        let method = match status.as_u16() {
-            307 | 308 => method,
-            _ => Method::Get,
-        };
-        let sets_cookies = response.headers().contains_key(SET_COOKIE);
-        return Ok(Exchanged::Redirect(Redirect {
-            to,
-            method,
-            sets_cookies,
-        }));
-    }
-    Err(Failure::from_status(response))
+    // a header should be ASCII, but some servers write UTF-8 and browsers accept it
+    let location = std::str::from_utf8(location.as_bytes()).ok();
+    let Some(to) = location.and_then(|location| url.join(location).ok()) else {
+        let message = "a redirect leads to what is not a URL";
+        return Err(Failure::Final(Error::new(Kind::HostRefused, message)));
+    };
+    // as in browsers, only these two statuses keep the method and the body
+    let method = match response.status().as_u16() {
+        307 | 308 => method,
+        _ => Method::Get,
+    };
+    let sets_cookies = response.headers().contains_key(SET_COOKIE);
+    Ok(Exchanged::Redirect(Redirect {
+        to,
+        method,
+        sets_cookies,
+    }))
 }
 
 /// Removes `Last-Modified` if the target was redirected to this URL. The redirect may lead to
@@ -265,12 +301,18 @@ fn drop_date_of_redirect(target: &Target, url: &Url, validators: Validators) -> 
     }
 }
 
+/// Fails if an exchange takes longer than `limit`, which is `fetch.page_timeout`.
 pub(super) async fn limit_time<T>(
     limit: Duration,
+    limits: &config::Fetch,
     exchange: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let late = |_| Failure::Connection(Error::environment(format!("not whole within {limit:?}")));
-    tokio::time::timeout(limit, Box::pin(exchange))
-        .await
-        .map_err(late)?
+    match tokio::time::timeout(limit, Box::pin(exchange)).await {
+        Ok(exchanged) => exchanged,
+        Err(_) => {
+            let key = limits.page_timeout_key();
+            let message = format!("the answer is not whole within {limit:?}, the limit of `{key}`");
+            Err(Failure::Connection(Error::environment(message)))
+        }
+    }
 }

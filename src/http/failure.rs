@@ -11,8 +11,8 @@ use crate::error::{Error, Kind, Result};
 use crate::http::answer::Answer;
 use crate::http::backoff;
 use crate::http::header::text_header;
-use crate::http::public_host::NotPublicError;
 use crate::http::wire::Interruption;
+use crate::redact::Redactor;
 
 pub(crate) enum Failure {
     /// The attempt failed in a way that another attempt would repeat.
@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Status {
         status: StatusCode,
         retry_after: Option<Duration>,
+        /// What the body of the response says about the status, on one line and without secrets.
+        explanation: Option<String>,
         /// True if this is the status of a request for a token. It says nothing about the target
         /// that the token is needed for.
         is_for_token: bool,
@@ -45,29 +47,28 @@ impl Failure {
         Failure::Status {
             status: response.status(),
             retry_after,
+            explanation: None,
             is_for_token: false,
         }
     }
 
-    /// Makes a failure of an error of the connection. reqwest's messages are left out, because
-    /// they show the URL with its secrets.
-    pub(super) fn from_connection(error: reqwest::Error) -> Self {
-        let first: &(dyn std::error::Error + 'static) = &error;
-        let mut causes = std::iter::successors(Some(first), |cause| cause.source());
-        if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<NotPublicError>()) {
-            // a retry is useful, because a DNS server may give wrong addresses for a while
-            return Failure::Connection(Error::new(Kind::HostRefused, why.to_string()));
+    /// Adds what the body of the response says about the status.
+    pub(super) fn with_explanation(mut self, text: Option<String>) -> Self {
+        if let Failure::Status { explanation, .. } = &mut self {
+            *explanation = text;
         }
-        let what = if error.is_timeout() {
-            "a time limit of the connection"
-        } else if error.is_connect() {
-            "connect"
-        } else if error.is_body() || error.is_decode() {
-            "read the body"
-        } else {
-            "send the request"
-        };
-        Failure::Connection(Error::environment(what).with_source(error.without_url()))
+        self
+    }
+
+    /// Removes the secrets from the description of a body, because it may have a title or another
+    /// text of the publisher. The body itself stays as it is.
+    pub(super) fn redact(self, redactor: &Redactor) -> Self {
+        let redact = |message: String| redactor.redact_text(&message).into_owned();
+        match self {
+            Failure::Unreadable(body, message) => Failure::Unreadable(body, redact(message)),
+            Failure::TooLarge(body, message) => Failure::TooLarge(body, redact(message)),
+            failure => failure,
+        }
     }
 
     /// Makes a failure of a body that did not arrive as announced. It counts as a broken
@@ -112,19 +113,21 @@ impl Failure {
         let context = |error: Error| error.context("ask for a token");
         match self {
             Failure::Connection(error) => Failure::Connection(context(error)),
+            Failure::Final(error) => Failure::Final(context(error)),
             Failure::Status { status, .. }
                 if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
             {
-                let message = format!("status {}", status.as_u16());
-                Failure::Final(context(Error::new(Kind::Truncated, message)))
+                Failure::Final(context(Error::new(Kind::Truncated, self.to_string())))
             }
             Failure::Status {
                 status,
                 retry_after,
+                explanation,
                 ..
             } => Failure::Status {
                 status,
                 retry_after,
+                explanation,
                 is_for_token: true,
             },
             failure => failure,
@@ -156,12 +159,36 @@ impl Failure {
                 ..
             } => {
                 let kind = Kind::from_status(status.as_u16());
-                Err(Error::new(kind, after(self.to_string())))
+                Err(Error::new(kind, self.describe_status(after)))
             }
             Failure::Status { status, .. } => {
-                let message = after(self.to_string());
+                let message = self.describe_status(after);
                 Err(Error::from_http_status(status.as_u16(), message))
             }
+        }
+    }
+}
+
+impl Failure {
+    /// Describes the status. `extend` adds to the text before the publisher's explanation.
+    pub(super) fn describe_status(&self, extend: impl Fn(String) -> String) -> String {
+        let Failure::Status {
+            status,
+            explanation,
+            is_for_token,
+            ..
+        } = self
+        else {
+            return extend(self.to_string());
+        };
+        let request = match is_for_token {
+            true => "ask for a token: ",
+            false => "",
+        };
+        let message = extend(format!("{request}status {}", status.as_u16()));
+        match explanation {
+            Some(explanation) => format!("{message}: {explanation}"),
+            None => message,
         }
     }
 }
@@ -170,12 +197,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Failure::Final(error) | Failure::Connection(error) => f.write_str(&error.chain()),
-            Failure::Status {
-                status,
-                is_for_token: true,
-                ..
-            } => write!(f, "ask for a token: status {}", status.as_u16()),
-            Failure::Status { status, .. } => write!(f, "status {}", status.as_u16()),
+            Failure::Status { .. } => f.write_str(&self.describe_status(|status| status)),
             Failure::Unreadable(_, message) | Failure::TooLarge(_, message) => f.write_str(message),
         }
     }

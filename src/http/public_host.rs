@@ -9,7 +9,7 @@
 //!
 //! `*` does not allow hosts that are addresses; [`host`](crate::http::host) refuses them. Where
 //! the environment names a proxy, the proxy resolves names and connects, and nothing is checked
-//! here.
+//! here. Only for a proxy of the scheme `socks5`, names are resolved and checked here.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};

@@ -78,10 +78,12 @@ impl RetryPolicy<'_> {
                 Ok(until) => format!("until {until:.0}"),
                 Err(_) => format!("for {} s", wish.as_secs()),
             };
-            let message = format!(
-                "{failure}, rate limited {until}, \
-                 longer than `fetch.longest_retry_after` of {longest:?}; resumable"
-            );
+            let message = failure.describe_status(|status| {
+                format!(
+                    "{status}, rate limited {until}, \
+                     longer than `fetch.longest_retry_after` of {longest:?}; resumable"
+                )
+            });
             Error::new(Kind::RateLimited, message)
         })?;
         Ok(RetryWait { wait, is_for_all })

@@ -11,11 +11,11 @@ use crate::http::body;
 use crate::http::cookies::HomeCookies;
 use crate::http::header::secret_header;
 use crate::http::pace::Pace;
+use crate::http::proxy;
 use crate::http::public_host::Resolver;
 use crate::http::secret::{Audience, Declaration, Secrets};
 use crate::http::target::TargetPolicy;
-use crate::source::{self, Detail, Http, HttpVersion, Source, UserAgent};
-use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
+use crate::source::{self, Detail, HttpVersion, Source, UserAgent};
 
 /// The number of bytes that a server may send over HTTP/2 before we have read them: of one
 /// response, and of all responses of a connection. hyper's own 2 MiB bring at most 10 MB/s from a
@@ -24,8 +24,10 @@ const STREAM_WINDOW: u32 = 16 << 20;
 const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// Returns the configured limits, in which the source's own values replace the defaults.
-pub(super) fn source_limits(limits: &config::Fetch, http: &Http) -> config::Fetch {
+pub(super) fn source_limits(limits: &config::Fetch, source: &Source) -> config::Fetch {
+    let http = &source.http;
     config::Fetch {
+        timeout_source: http.timeout.map(|_| source.name.clone()),
         attempts: http.retry_max.map_or(limits.attempts, NonZeroU32::get),
         page_timeout: http.timeout.unwrap_or(limits.page_timeout),
         read_timeout: http.timeout.unwrap_or(limits.read_timeout),
@@ -51,7 +53,7 @@ pub(super) fn build_client(
     // reqwest needs one cryptography provider for the whole process; this fails if the program
     // has already set a provider, which is then used
     let _ = rustls::crypto::ring::default_provider().install_default();
-    check_proxies(|name| std::env::var(name).ok())?;
+    proxy::check(|name| std::env::var(name).ok())?;
     let builder = || {
         let accept_encoding = HeaderValue::from_static(body::ACCEPT_ENCODING);
         let builder = match &resolver {
@@ -94,41 +96,10 @@ pub(super) fn build_client(
         return Ok(client);
     }
     Err(Error::environment(
-        "set up TLS; this machine may lack root certificates \
-         (package ca-certificates, or a file named by SSL_CERT_FILE)",
+        "set up TLS; this machine may lack the certificates of authorities (package \
+         ca-certificates), or `SSL_CERT_FILE` or `SSL_CERT_DIR` names files without any",
     )
     .with_source(error.without_url()))
-}
-
-const PROXIES: [&str; 6] = [
-    "HTTP_PROXY",
-    "http_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
-
-/// Refuses a proxy whose user or password is not percent-encoded. reqwest would silently drop
-/// such a proxy, or resolve a part of the password as a host.
-fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
-    for name in PROXIES {
-        let proxy = environment(name).unwrap_or_default();
-        // the scheme may be missing
-        let is_whole = proxy.contains("://");
-        let url = if is_whole {
-            proxy
-        } else {
-            format!("http://{proxy}")
-        };
-        if url.matches('@').count() > 1 || has_unclear_userinfo(&url) {
-            let what = "the proxy that the environment's";
-            return Err(Error::config(format!(
-                "{what} {name} names: {ENCODING_ADVICE}"
-            )));
-        }
-    }
-    Ok(())
 }
 
 pub(super) fn build_detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
@@ -174,31 +145,4 @@ pub(super) fn build_headers(source: &Source, secrets: &Secrets) -> Result<Header
         secret_header(name, &secrets.reveal(text)).ok_or_else(wrong)
     });
     headers.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proxy_whose_password_is_not_encoded_is_refused_by_the_name_of_its_variable() {
-        for (proxy, expected) in [
-            ("http://me:hun%40ter@proxy.example:3128", true),
-            ("me:hunter@proxy:3128/", true),
-            ("socks5://proxy:1080", true),
-            ("", true),
-            ("http://me:hun@ter@proxy:3128", false),
-            ("http://me:hun/ter@proxy:3128", false),
-            ("http://me:hun@ter/hun@proxy:3128", false),
-            ("me:hun#ter@proxy:3128", false),
-        ] {
-            for variable in PROXIES {
-                let checked = check_proxies(|name| (name == variable).then(|| proxy.to_owned()));
-                assert_eq!(checked.is_ok(), expected, "{proxy}");
-                let Err(error) = checked else { continue };
-                assert!(error.to_string().contains(variable), "{error}");
-                assert!(!format!("{error:?}").contains("ter@"), "{error:?}");
-            }
-        }
-    }
 }

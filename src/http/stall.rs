@@ -20,10 +20,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stall {
-    /// The server sent nothing for this time.
-    Silent(Duration),
+    /// The server sent nothing for the time `limit`, which `key` sets.
+    Silent { limit: Duration, key: String },
     /// The server sent too few bytes in the time `waited`.
     Slow {
         bytes: u64,
@@ -35,7 +35,12 @@ pub(crate) enum Stall {
 impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent(limit) => write!(f, "the server sent nothing for {limit:?}"),
+            Self::Silent { limit, key } => {
+                write!(
+                    f,
+                    "the server sent nothing for {limit:?}, the limit of `{key}`"
+                )
+            }
             Self::Slow {
                 bytes,
                 waited,
@@ -54,6 +59,7 @@ impl fmt::Display for Stall {
 #[derive(Debug, Default)]
 struct Meter {
     read_timeout: Duration,
+    read_timeout_key: String,
     min_bytes_per_minute: u64,
     /// The time since the last bytes arrived.
     silent: Duration,
@@ -69,6 +75,7 @@ impl Meter {
     fn new(limits: &config::Fetch) -> Self {
         Self {
             read_timeout: limits.read_timeout,
+            read_timeout_key: limits.read_timeout_key(),
             min_bytes_per_minute: limits.min_bytes_per_minute,
             ..Self::default()
         }
@@ -82,7 +89,10 @@ impl Meter {
     /// Returns how much longer the server may send nothing.
     fn check_silence(&self) -> Result<Duration, Stall> {
         match self.read_timeout.saturating_sub(self.silent) {
-            Duration::ZERO => Err(Stall::Silent(self.read_timeout)),
+            Duration::ZERO => Err(Stall::Silent {
+                limit: self.read_timeout,
+                key: self.read_timeout_key.clone(),
+            }),
             left => Ok(left),
         }
     }
@@ -90,8 +100,8 @@ impl Meter {
     /// Adds bytes that arrived. Measures the speed if we have waited for at least
     /// `fetch.read_timeout`. If the speed is too low, the next call fails.
     fn add_bytes(&mut self, bytes: usize) -> Result<(), Stall> {
-        if let Some(stall) = self.stall {
-            return Err(stall);
+        if let Some(stall) = &self.stall {
+            return Err(stall.clone());
         }
         self.silent = Duration::ZERO;
         self.bytes += bytes as u64;
@@ -218,6 +228,11 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn silent(limit: Duration) -> Stall {
+        let key = "fetch.read_timeout".into();
+        Stall::Silent { limit, key }
+    }
+
     fn limits(read_timeout: Duration) -> config::Fetch {
         config::Fetch {
             read_timeout,
@@ -272,10 +287,7 @@ mod tests {
         assert_eq!(measure(burst), (62, slow(60, 60)));
         // chunks without bytes do not count
         assert_eq!(measure(std::iter::repeat_n((1, 0), 1_000)).0, 60);
-        assert_eq!(
-            measure([(0, 1), (60, 1)]),
-            (1, Some(Stall::Silent(60 * SECOND)))
-        );
+        assert_eq!(measure([(0, 1), (60, 1)]), (1, Some(silent(60 * SECOND))));
     }
 
     #[test]
@@ -314,7 +326,7 @@ mod tests {
         assert_eq!(watched.meter.waited, waited);
         // no chunk arrives
         let stall = watched.next().await.unwrap().unwrap_err();
-        assert_eq!(stall, Stall::Silent(busy / 2));
+        assert_eq!(stall, silent(busy / 2));
         drop(send);
         assert!(watched.next().await.is_none());
     }

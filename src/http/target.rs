@@ -222,6 +222,23 @@ impl TargetPolicy {
         }
     }
 
+    /// Returns the host and port of a URL as messages show them.
+    pub(super) fn shown_host(&self, url: &Url) -> String {
+        if self.has_secret_in_host(url) {
+            return "a host whose name shows a secret".into();
+        }
+        let url = self.hosts.remove_user(url);
+        let host = url.as_ref().and_then(Url::host_str);
+        let port = url.as_ref().and_then(Url::port_or_known_default);
+        match (host, port) {
+            (Some(host), Some(port)) => {
+                let host = format!("{host}:{port}");
+                self.redactor().redact_text(&host).into_owned()
+            }
+            _ => "a host whose name is unclear".into(),
+        }
+    }
+
     /// Returns a link as it is stored. A link that is not http or https is never followed, so it
     /// keeps its form, with placeholders in place of secrets.
     pub(crate) fn redact_link(&self, link: &str) -> String {

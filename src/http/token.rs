@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderValue;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::config;
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::http::auth::Authorization;
 use crate::http::body::{self, BodyError};
 use crate::http::client::Client;
+use crate::http::connection_error::Server;
 use crate::http::exchange::limit_time;
 use crate::http::failure::Failure;
 use crate::http::request_log::OpenRequest;
@@ -39,8 +41,9 @@ impl Client {
         let _slot = attempt.spec.pace.wait_for_turn().await;
         let mut open = self.log.begin(&self.policy, attempt, renewal.url());
         let request = renewal.request(&self.connections);
-        let answer = self.request_token(request, renewal.method(), &mut open);
-        let answer = limit_time(self.limits.page_timeout, answer).await;
+        let method = renewal.method();
+        let answer = self.request_token(renewal.url(), request, method, &mut open);
+        let answer = limit_time(self.limits.page_timeout, &self.limits, answer).await;
         let token = answer.and_then(|answer| {
             let unusable = |what| Failure::Connection(Error::environment(what));
             renewal.read_token(&answer).map_err(unusable)
@@ -51,14 +54,21 @@ impl Client {
 
     async fn request_token(
         &self,
+        url: &Url,
         request: RequestBuilder,
         method: Method,
         open: &mut OpenRequest<'_>,
     ) -> Result<Bytes, Failure> {
-        let response = self.send(request, method).await?;
+        let began = Instant::now();
+        let server = Server {
+            is_essential: true,
+            ..self.find_server(url)
+        };
+        let response = self.send(request, method, server).await?;
         open.status = Some(response.status().as_u16());
         if !response.status().is_success() {
-            return Err(Failure::from_status(&response));
+            let count_bytes = |bytes| open.count_bytes(bytes);
+            return Err(self.explain_status(response, began, count_bytes).await);
         }
         let limits = config::Fetch {
             max_body_bytes: MAX_ANSWER_BYTES,

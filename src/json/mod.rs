@@ -30,6 +30,7 @@ pub use self::cut::{Cut, Item, Unreadable, cut};
 pub(crate) use self::lists::is_key;
 pub use self::lists::{LoneObject, MAX_ENVELOPE_BYTES, MAX_ITEMS};
 pub use self::long_list::{Continuation, DocumentStart, LongList, Portion, PortionLimits};
+pub(crate) use self::not_json::{find_element, find_title, is_html, shorten};
 pub(crate) use self::parse_document::{DocumentError, parse_document};
 pub(crate) use self::pointer::escape_token;
 pub use self::pointer::{ItemsAt, Pointer};

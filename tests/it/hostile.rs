@@ -318,7 +318,7 @@ async fn an_endless_or_invalid_answer_ends_in_time() {
             "answers that go before the answer",
             "",
             "HTTP/1.1 103 Early Hints\r\n\r\n",
-            "a time limit of the connection",
+            "gave no answer within 2s, the limit of `fetch.read_timeout`",
         )
         .expect_duration(READ_TIMEOUT),
         attack(

@@ -54,6 +54,7 @@ mod passed_over;
 mod placeholders;
 mod plans;
 mod pooler;
+mod proxies;
 mod purge;
 mod quarantine;
 mod recorded;

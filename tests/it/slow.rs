@@ -46,8 +46,8 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /// The messages about a body that is too slow, and about one that does not come.
 const SLOW: &str = "which is less than 1000000 a minute, the limit of `fetch.min_bytes_per_minute`";
-const SILENT: &str = "the server sent nothing for 2s";
-const NO_ANSWER: &str = "no answer within 2s";
+const SILENT: &str = "the server sent nothing for 2s, the limit of `fetch.read_timeout`";
+const NO_ANSWER: &str = "gave no answer within 2s, the limit of `fetch.read_timeout`";
 
 /// Sends bytes at once, and then others one by one without end.
 fn drip_reply(head: &str, drip: &str) -> Reply {
@@ -454,10 +454,58 @@ async fn a_slow_tls_handshake_is_ended() {
     for file in [None, Some(&*url)] {
         let before = server.connections.load(Relaxed);
         let mut ingest = prepare_ingest().await;
+        ingest.configure("[fetch]\nconnect_timeout = \"1s\"");
         ingest.declare_as(SOURCE, &url, "");
         let ran = run_or_load(&ingest, file).await.expect(3);
-        let says = "a time limit of the connection";
-        ran.expect_log(says);
+        let says = format!(
+            "no connection to 127.0.0.1:{} within 1s, the limit of `fetch.connect_timeout`",
+            server.port
+        );
+        ran.expect_log(&says);
         assert_eq!(server.connections.load(Relaxed) - before, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_time_limit_is_called_by_the_key_that_sets_it() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let page = package(&[release(1)], "");
+    let silent = Reply::json(page.clone()).delay(60 * SECOND);
+    let head = format!("{OK}content-length: 100\r\n\r\n{{");
+    let stalling = Reply::dripping(head, " ", 60 * SECOND);
+    let slow = Reply::json(page).drip(1, SECOND / 5);
+    for (reply, says) in [
+        (&silent, "gave no answer within 1s"),
+        (&stalling, "the server sent nothing for 1s"),
+        (&slow, "the answer is not whole within 1s"),
+    ] {
+        let reply = reply.clone();
+        let publisher = Publisher::serve(move |_| reply.clone()).await;
+        let fetch = match says.contains("whole") {
+            true => "page_timeout = \"1s\"",
+            false => "read_timeout = \"1s\"",
+        };
+        for (fetch, table, key) in [
+            (
+                fetch,
+                "",
+                format!("fetch.{}", fetch.replace(" = \"1s\"", "")),
+            ),
+            (
+                "",
+                "http.timeout = \"1s\"",
+                format!("sources.{SOURCE}.http.timeout"),
+            ),
+        ] {
+            let mut ingest = Ingest::new().await;
+            ingest.configure(&format!(
+                "[fetch]\nattempts = 1\nmin_bytes_per_minute = 0\n{fetch}"
+            ));
+            ingest.declare(&publisher, table);
+            let ran = ingest.run(&[]).await.expect(3);
+            // With the source's timeout, the limits of the page and of the silence are the same.
+            let says = if table.is_empty() { says } else { "" };
+            ran.expect_log(&format!("{says}, the limit of `{key}`"));
+        }
     }
 }

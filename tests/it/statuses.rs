@@ -1,12 +1,15 @@
 //! Tests statuses that a source declares: their declared meaning counts, whatever they normally
-//! mean, and whatever body comes with them.
+//! mean, and whatever body comes with them. Tests also what is shown of the body of other
+//! statuses, and of a body that is no page.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::json;
 
-use crate::harness::{Ingest, SOURCE};
-use crate::publisher::{Publisher, Reply, Request, package, release};
+use crate::harness::{Ingest, ProgramOutput, SOURCE};
+use crate::publisher::{Encoding, Publisher, Reply, Request, package, release};
 
 /// Statuses of each class that a publisher may use for an empty answer.
 const EMPTY: [u16; 10] = [201, 202, 203, 204, 205, 206, 302, 404, 429, 503];
@@ -361,5 +364,192 @@ async fn status_200_cannot_have_another_meaning() {
         let ran = ingest.call(&["status"]).await.expect(2);
         let said = format!("key `sources.{SOURCE}.{key}`: must not contain 200");
         ran.expect_log(&said);
+    }
+}
+
+/// Runs a feed of one page, which always gets this answer.
+async fn run_with_answer(reply: Reply, rest: &str) -> (Ingest, ProgramOutput) {
+    let publisher = Publisher::serve(move |_| reply.clone()).await;
+    let mut ingest = Ingest::new().await;
+    ingest.set_env("PUBLISHER_KEY", "s3cret-hunter");
+    ingest.configure("[fetch]\nattempts = 2");
+    let headers = "http.headers = { x-key = \"{env.PUBLISHER_KEY}\" }";
+    ingest.declare(&publisher, &format!("{headers}\n{rest}"));
+    let ran = ingest.run(&[]).await;
+    (ingest, ran)
+}
+
+const REQUEST_ERRORS: &str = "select error from ocds.request order by id";
+
+#[tokio::test]
+async fn what_a_server_says_about_a_status_is_shown_everywhere() {
+    for (reply, says) in [
+        (
+            Reply::status(404).body("\n no such process\nat line 3"),
+            "status 404: no such process",
+        ),
+        (
+            Reply::json(r#"{"status":403,"error":{"message":"wrong \"key\""}}"#).with_status(403),
+            "status 403: wrong \"key\"",
+        ),
+        (
+            Reply::status(400).body(
+                "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title>",
+            ),
+            "status 400: 400 The plain HTTP request was sent to HTTPS port",
+        ),
+        (
+            Reply::status(410)
+                .body("gone for good")
+                .with_encoding(Encoding::Gzip),
+            "status 410: gone for good",
+        ),
+        // Without a location, a redirect is a status like others.
+        (
+            Reply::status(302).body("look elsewhere"),
+            "status 302: look elsewhere",
+        ),
+        (
+            Reply::json(r#"{"message":"no\u0000such page"}"#).with_status(404),
+            "status 404: no such page",
+        ),
+        // An answer without an explanation.
+        (Reply::status(404).body("<html><p>nothing"), "status 404"),
+        (Reply::status(404).body(&b"\0\x01\xff"[..]), "status 404"),
+        // Secrets and control characters of a terminal are not shown.
+        (
+            Reply::status(401).body("the key s3cret-hunter is \u{1b}[31mwrong"),
+            "status 401: the key {env.PUBLISHER_KEY} is \\x1b[31mwrong",
+        ),
+        (
+            Reply::json(r#"{"message":"s3cret\u002dhunter"}"#).with_status(401),
+            "status 401: {env.PUBLISHER_KEY}",
+        ),
+    ] {
+        let (ingest, ran) = run_with_answer(reply, "").await;
+        let ran = ran.expect(4);
+        ran.expect_log(&format!("fetch page 1 of {SOURCE}: {says}"));
+        let kept = ingest.column(REQUEST_ERRORS).await;
+        assert_eq!(kept, [says.replace("\\x1b", "\u{1b}")], "{}", ran.stderr);
+        assert!(!ran.stderr.contains("s3cret"), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_says_about_a_status_is_shown_before_a_retry() {
+    let reply = Reply::status(503).body("<!doctype html><TITLE>Down &amp; out</TITLE>");
+    let (ingest, ran) = run_with_answer(reply, "").await;
+    let ran = ran.expect(3);
+    ran.expect_log(&format!(
+        "page 1 of {SOURCE}: status 503: Down & out; asking again in"
+    ));
+    ran.expect_log("status 503 after 2 attempts: Down & out");
+    assert_eq!(
+        ingest.column(REQUEST_ERRORS).await,
+        ["status 503: Down & out"; 2]
+    );
+    let reply = Reply::status(429)
+        .header("retry-after", "99999")
+        .body("slow down");
+    let (_, ran) = run_with_answer(reply, "").await;
+    let ran = ran.expect(4);
+    ran.expect_log("status 429, rate limited until ");
+    ran.expect_log("resumable: slow down");
+}
+
+#[tokio::test]
+async fn an_error_text_that_never_ends_does_not_hold_the_request() {
+    let head = "HTTP/1.1 404 Not Found\r\n";
+    let second = Duration::from_secs(1);
+    for (reply, says) in [
+        // Its beginning is enough.
+        (
+            Reply::endless(format!("{head}\r\nno such page\n"), "more ".repeat(1_000)),
+            "status 404: no such page",
+        ),
+        (
+            Reply::dripping(format!("{head}\r\nno such page\n"), " ", second / 10),
+            "status 404",
+        ),
+        (
+            Reply::dripping(format!("{head}content-length: 9\r\n\r\n"), " ", 60 * second),
+            "status 404",
+        ),
+    ] {
+        let (ingest, ran) = run_with_answer(reply, "").await;
+        let ran = ran.expect(4);
+        assert_eq!(
+            ingest.column(REQUEST_ERRORS).await,
+            [says],
+            "{}",
+            ran.stderr
+        );
+        let took = "select milliseconds < 10000 from ocds.request";
+        assert_eq!(ingest.value(took).await, "t");
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_a_declared_status_is_not_read() {
+    let head = "HTTP/1.1 404 Not Found\r\n\r\nnothing here\n";
+    let reply = Reply::dripping(head, " ", Duration::from_secs(60));
+    let (ingest, ran) = run_with_answer(
+        reply,
+        "http.empty_status = [404]\npage = { mode = \"number\" }",
+    )
+    .await;
+    ran.expect(0);
+    assert_eq!(ingest.column(REQUEST_ERRORS).await, ["status 404"]);
+    assert_eq!(ingest.value("select bytes from ocds.request").await, "0");
+}
+
+#[tokio::test]
+async fn what_a_token_server_says_is_shown() {
+    let reply = Reply::json(r#"{"error":"invalid_client","error_description":"unknown client"}"#);
+    let publisher = Publisher::serve(move |_| reply.clone().with_status(400)).await;
+    let mut ingest = Ingest::new().await;
+    let url = publisher.url("/token");
+    let auth = format!("auth = {{ mode = \"token\", url = \"{url}\", pointer = \"/token\" }}");
+    ingest.declare(&publisher, &auth);
+    let ran = ingest.run(&[]).await.expect(4);
+    ran.expect_log("ask for a token: status 400: unknown client");
+}
+
+#[tokio::test]
+async fn a_page_that_is_another_kind_of_file_is_described() {
+    let html = "<!DOCTYPE html>\n<html><head><title>\n Maintenance,\n key s3cret-hunter </title>";
+    let html_says = "an HTML page: Maintenance, key {env.PUBLISHER_KEY}";
+    for (body, says) in [
+        (Bytes::from(html), html_says),
+        (
+            Bytes::from("<?xml version=\"1.0\"?><Error/>"),
+            "an XML document: <Error>",
+        ),
+        (Bytes::from("%PDF-1.7\n"), "a PDF file"),
+        (Bytes::from(" \n"), "the body is empty"),
+    ] {
+        for rest in ["", "page = { mode = \"file\" }"] {
+            let reply = Reply::status(200).body(body.clone());
+            let (ingest, ran) = run_with_answer(reply, rest).await;
+            let ran = ran.expect(4);
+            let says = match rest {
+                "" => says,
+                _ => says.strip_prefix("the body is ").unwrap_or(says),
+            };
+            let logged = format!("page 1 is in the quarantine: {says}");
+            ran.expect_log(&logged);
+            let kept = ingest.value("select message from ocds.quarantine").await;
+            assert!(kept.ends_with(says), "{kept}");
+            assert!(!ran.stderr.contains("s3cret"), "{}", ran.stderr);
+            match rest {
+                "" => {
+                    ran.expect_log(&format!("page 1 of {SOURCE}: {says}; asking again in"));
+                    assert_eq!(ingest.column(REQUEST_ERRORS).await, [says, says]);
+                }
+                _ => ran.expect_log(&format!("cannot be read to its end: {says}")),
+            }
+            let ended = &ran.report()["missing"];
+            assert!(ended.to_string().contains(says), "{ended}");
+        }
     }
 }

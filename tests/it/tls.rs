@@ -35,8 +35,14 @@ struct TlsPublisher {
 
 impl TlsPublisher {
     async fn start(keys: &Path) -> Self {
-        let certificate = CertificateDer::from_pem_file(keys.join("server.crt")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(keys.join("server.key")).unwrap();
+        Self::start_as(keys, "server").await
+    }
+
+    /// Serves with the certificate of this name.
+    async fn start_as(keys: &Path, name: &str) -> Self {
+        let file = |ending| keys.join(format!("{name}.{ending}"));
+        let certificate = CertificateDer::from_pem_file(file("crt")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(file("key")).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -81,24 +87,25 @@ impl Drop for TlsPublisher {
     }
 }
 
-/// The requested host, the trusted authority, the time since the certificate was made, and the
-/// message if the program does not trust it.
+/// The requested host, the server's certificate, the trusted authority, the time since the
+/// certificate was made, and the message if the program does not trust it.
 struct Case {
     host: &'static str,
+    certificate: &'static str,
     authority: &'static str,
-    days_later: u32,
+    days_later: i32,
     says: Option<&'static str>,
 }
 
 impl Case {
     async fn check(&self, keys: &Path) {
         let Self { host, says, .. } = *self;
-        let secure = TlsPublisher::start(keys).await;
+        let secure = TlsPublisher::start_as(keys, self.certificate).await;
         let mut ingest = Ingest::new().await;
         let authority = keys.join(format!("{}.crt", self.authority));
         ingest.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
-        if self.days_later > 0 {
-            clock::fake_clock(&mut ingest, &format!("+{}d", self.days_later));
+        if self.days_later != 0 {
+            clock::fake_clock(&mut ingest, &format!("{:+}d", self.days_later));
         }
         // A secret that no other server may receive.
         ingest.set_env("PUBLISHER_KEY", "s3cret");
@@ -116,14 +123,17 @@ impl Case {
             assert!(believed > 0);
             return;
         };
-        let ran = ran.expect(3);
-        let ended = format!("fetch page 1 of {SOURCE}: no page after {ATTEMPTS} attempts: connect");
+        // Nobody but a person can change it, so there is one attempt.
+        let ran = ran.expect(2);
+        let ended = format!(
+            "fetch page 1 of {SOURCE}: the certificate of {host}:{} ",
+            secure.port
+        );
         ran.expect_log(&ended);
-        let says = format!("invalid peer certificate: {says}");
-        ran.expect_log(&says);
+        ran.expect_log(says);
         // Only the code that ends the run logs the error.
         assert_eq!(ran.stderr.matches("ERROR").count(), 1, "{}", ran.stderr);
-        assert_eq!(secure.met.load(Relaxed), ATTEMPTS, "{}", ran.stderr);
+        assert_eq!(secure.met.load(Relaxed), 1, "{}", ran.stderr);
         assert_eq!(believed, 0, "{}", ran.stderr);
         assert_eq!(secure.publisher.targets(), [""; 0]);
         assert_eq!(ingest.count("release").await, 0);
@@ -137,6 +147,7 @@ async fn a_publisher_with_an_untrusted_certificate_gets_no_request() {
     make_certificates(keys);
     let believed = Case {
         host: "localhost",
+        certificate: "server",
         authority: "ca",
         days_later: 0,
         says: None,
@@ -145,17 +156,31 @@ async fn a_publisher_with_an_untrusted_certificate_gets_no_request() {
     for case in [
         Case {
             authority: "other",
-            says: Some("UnknownIssuer"),
+            says: Some(
+                "is of an authority that this machine does not trust; `SSL_CERT_FILE` names the \
+                 file of a private authority; or else the server does not send the intermediate \
+                 certificate of its authority",
+            ),
             ..believed
         },
         Case {
             host: "127.0.0.1",
-            says: Some("certificate not valid for name"),
+            says: Some("is valid for localhost, and not for this name"),
             ..believed
         },
         Case {
             days_later: 3,
-            says: Some("certificate expired"),
+            says: Some(" expired at 2"),
+            ..believed
+        },
+        Case {
+            days_later: -3,
+            says: Some(" is not valid before 2"),
+            ..believed
+        },
+        Case {
+            certificate: "other",
+            says: Some("is that of an authority and not of a server"),
             ..believed
         },
     ] {
@@ -184,14 +209,34 @@ fn server_hello(version: u16) -> Vec<u8> {
 async fn a_server_with_an_old_or_no_tls_version_gets_no_request() {
     let directory = tempfile::tempdir().unwrap();
     make_certificates(directory.path());
+    let old = "speaks only TLS 1.1 or older, which is not supported";
+    // An alert of the highest level, with its number.
+    let alert = |number| vec![21, 3, 3, 0, 2, 2, number];
     for (what, said, says) in [
-        ("SSL 3.0", server_hello(0x300), "peer is incompatible"),
-        ("TLS 1.0", server_hello(0x301), "peer is incompatible"),
-        ("TLS 1.1", server_hello(0x302), "peer is incompatible"),
+        ("SSL 3.0", server_hello(0x300), old),
+        ("TLS 1.0", server_hello(0x301), old),
+        ("TLS 1.1", server_hello(0x302), old),
+        ("an alert about the version", alert(70), old),
+        (
+            "an alert about the ciphers",
+            alert(40),
+            "refused the TLS handshake (received fatal alert: HandshakeFailure)",
+        ),
+        (
+            "an alert about the name",
+            alert(112),
+            "is not a name that its server knows",
+        ),
+        (
+            "an alert about the client",
+            alert(116),
+            "asks for a certificate of the client, which is not supported",
+        ),
         (
             "HTTP in clear text",
             b"HTTP/1.1 302 Found\r\nlocation: http://localhost/\r\n\r\n".to_vec(),
-            "received corrupt message",
+            "does not answer in TLS (received corrupt message of type InvalidContentType); it may \
+             expect http and not https on this port",
         ),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -215,8 +260,15 @@ async fn a_server_with_an_old_or_no_tls_version_gets_no_request() {
         ingest.set_env("PUBLISHER_KEY", "s3cret");
         let table = "http.headers = { x-key = \"{env.PUBLISHER_KEY}\" }";
         ingest.declare_as(SOURCE, &format!("https://localhost:{port}/"), table);
+        // This may be a server that is being set up, so it is tried again.
         let ran = ingest.run(&[]).await.expect(3);
-        assert!(ran.stderr.contains(says), "{what}: {}", ran.stderr);
+        let says = format!("localhost:{port} {says}");
+        assert!(ran.stderr.contains(&says), "{what}: {}", ran.stderr);
+        assert_eq!(
+            ran.stderr.matches("asking again").count(),
+            ATTEMPTS - 1,
+            "{what}"
+        );
         assert_eq!(ingest.count("release").await, 0, "{what}");
         // At most an alert, which is a record of seven bytes.
         let heard = heard.lock().unwrap();
@@ -268,4 +320,93 @@ async fn links_and_redirects_from_https_to_http_are_refused() {
     assert_eq!(clear.targets(), [""; 0]);
     // All requests came through TLS.
     assert!(secure.believed.load(Relaxed) > 0);
+}
+
+#[tokio::test]
+async fn a_request_in_clear_text_to_a_tls_port_is_said_to_be_one() {
+    let directory = tempfile::tempdir().unwrap();
+    make_certificates(directory.path());
+    let secure = TlsPublisher::start(directory.path()).await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure("[fetch]\nattempts = 1");
+    ingest.declare_as(SOURCE, &format!("http://localhost:{}/", secure.port), "");
+    let ran = ingest.run(&[]).await.expect(3);
+    let says = format!("send the request to localhost:{}: ", secure.port);
+    ran.expect_log(&says);
+    ran.expect_log("its answer is not HTTP, so it may expect https on this port");
+}
+
+#[tokio::test]
+async fn an_untrusted_certificate_of_another_host_ends_only_what_leads_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path();
+    make_certificates(keys);
+    let secure = TlsPublisher::start(keys).await;
+    let there = format!("https://localhost:{}/there", secure.port);
+    let says = format!(
+        "the certificate of localhost:{} is of an authority",
+        secure.port
+    );
+    let untrusted = keys.join("other.crt");
+    let declare = async |url: &str, rest: &str| {
+        let mut ingest = Ingest::new().await;
+        ingest.set_env("SSL_CERT_FILE", untrusted.to_str().unwrap());
+        let table = format!("http.allow_hosts = [\"localhost\"]\n{rest}");
+        ingest.declare_as(SOURCE, url, &table);
+        ingest
+    };
+    let link = there.clone();
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/link" => {
+            let links = format!(r#","links":{{"next":"{link}"}}"#);
+            Reply::json(package(&[release(0)], &links))
+        }
+        "/redirect" => Reply::redirect(302, &link),
+        "/index" => Reply::json(format!(r#"["/1", "{link}", "/2"]"#)),
+        path => Reply::json(package(&[release(path[1..].parse().unwrap())], "")),
+    })
+    .await;
+    for (path, rest, stored) in [("/link", LINK, 1), ("/redirect", "", 0)] {
+        let before = secure.met.load(Relaxed);
+        let ingest = declare(&publisher.url(path), rest).await;
+        let ran = ingest.run(&[]).await.expect(4);
+        ran.expect_log(&says);
+        assert_eq!(ingest.count("release").await, stored, "{path}");
+        assert_eq!(secure.met.load(Relaxed) - before, 1, "{path}");
+    }
+    // Of several documents, only the one there is missing.
+    let detail = "detail = { each = \"/*\" }";
+    let ingest = declare(&publisher.url("/index"), detail).await;
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 2);
+    let kept = ingest
+        .value("select reason || ' ' || message from ocds.quarantine")
+        .await;
+    assert!(kept.starts_with("unfetched-document "), "{kept}");
+    assert!(kept.contains(&says), "{kept}");
+}
+
+#[tokio::test]
+async fn an_untrusted_certificate_of_the_token_server_ends_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path();
+    make_certificates(keys);
+    let secure = TlsPublisher::start(keys).await;
+    let publisher = Publisher::serve(|_| Reply::json(package(&[release(1)], ""))).await;
+    let mut ingest = Ingest::new().await;
+    let untrusted = keys.join("other.crt");
+    ingest.set_env("SSL_CERT_FILE", untrusted.to_str().unwrap());
+    let auth = format!(
+        "auth = {{ mode = \"token\", url = \"https://localhost:{}/\", pointer = \"/token\" }}",
+        secure.port
+    );
+    ingest.declare(&publisher, &auth);
+    let ran = ingest.run(&[]).await.expect(2);
+    let says = format!(
+        "ask for a token: the certificate of localhost:{} is of",
+        secure.port
+    );
+    ran.expect_log(&says);
+    assert_eq!(secure.met.load(Relaxed), 1);
+    assert_eq!(publisher.targets(), [""; 0]);
 }
