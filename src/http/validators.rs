@@ -33,6 +33,9 @@ pub(super) fn read_headers(headers: &HeaderMap, now: SystemTime) -> Validators {
     }
 }
 
+/// The ends that Apache adds to the `ETag` of a response that it compresses.
+const COMPRESSION_SUFFIXES: [&str; 2] = ["-gzip\"", "-br\""];
+
 /// Returns the headers that ask for a page only if it has changed.
 pub(super) fn conditional_headers(validators: &Validators) -> HeaderMap {
     let Validators {
@@ -43,11 +46,26 @@ pub(super) fn conditional_headers(validators: &Validators) -> HeaderMap {
         let value = HeaderValue::from_str(text.as_ref()?).ok()?;
         Some((name, value))
     };
+    let tags = etag.as_deref().map(list_equal_tags);
     let both = [
-        header(IF_NONE_MATCH, etag),
+        header(IF_NONE_MATCH, &tags),
         header(IF_MODIFIED_SINCE, last_modified),
     ];
     both.into_iter().flatten().collect()
+}
+
+/// Returns the tag, and after a comma the same tag without the suffix of a compression. Apache
+/// compares only the latter with the file, so it would never answer 304 to the former. Its 304
+/// brings the latter, which is then remembered and works as well.
+fn list_equal_tags(tag: &str) -> String {
+    let is_quoted = tag.starts_with('"') || tag.starts_with("W/\"");
+    let mut stems = COMPRESSION_SUFFIXES
+        .iter()
+        .filter_map(|it| tag.strip_suffix(it));
+    match stems.next() {
+        Some(stem) if is_quoted => format!("{tag}, {stem}\""),
+        _ => tag.to_owned(),
+    }
 }
 
 /// Returns a header if it is printable ASCII and short enough.
@@ -131,5 +149,24 @@ mod tests {
         assert_eq!(headers[IF_NONE_MATCH], "W/\"1\"");
         assert_eq!(headers[IF_MODIFIED_SINCE], "Fri, 13 Nov 2026 07:00:00 GMT");
         assert!(conditional_headers(&Validators::default()).is_empty());
+    }
+
+    #[test]
+    fn the_tag_of_a_compressed_answer_is_sent_in_both_forms() {
+        for (tag, sent) in [
+            ("\"abc-gzip\"", "\"abc-gzip\", \"abc\""),
+            ("\"abc-br\"", "\"abc-br\", \"abc\""),
+            ("W/\"abc-gzip\"", "W/\"abc-gzip\", W/\"abc\""),
+            ("\"abc\"", "\"abc\""),
+            ("\"abc-gzip-1\"", "\"abc-gzip-1\""),
+            ("abc-gzip", "abc-gzip"),
+            ("abc-gzip\"", "abc-gzip\""),
+        ] {
+            let validators = Validators {
+                etag: Some(tag.into()),
+                last_modified: None,
+            };
+            assert_eq!(conditional_headers(&validators)[IF_NONE_MATCH], sent);
+        }
     }
 }

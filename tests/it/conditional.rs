@@ -13,6 +13,7 @@ use crate::publisher::{
     Feed, Gate, Items, Publisher, Reply, Request, package, release, short_pages,
 };
 use crate::run::titled;
+use crate::web_server::WebServer;
 
 const LONG_AGO: &str = "Fri, 13 Nov 2020 08:00:00 GMT";
 
@@ -657,4 +658,56 @@ async fn an_unchanged_page_is_stored_once_and_only_with_the_lease() {
     let tags = "select etag from ocds.page order by run_id desc limit 1";
     assert_eq!(ingest.value(tags).await, "newer");
     database.close().await.unwrap();
+}
+
+/// Runs a source of one file three times, changes the file, and runs it twice more. Returns the
+/// status of each request.
+async fn statuses_of_runs(server: &WebServer) -> Vec<String> {
+    let page = |items: usize| package(&short_pages(1, items, items)[0], "");
+    server.write_file("feed.json", page(100));
+    let mut ingest = Ingest::new().await;
+    ingest.declare_as(SOURCE, &server.url("/feed.json"), "");
+    for _ in 0..3 {
+        ingest.run(&[]).await.expect(0);
+    }
+    server.write_file("feed.json", page(101));
+    for _ in 0..2 {
+        ingest.run(&[]).await.expect(0);
+    }
+    assert_eq!(ingest.count("release").await, 101);
+    let statuses = "select status::text from ocds.request order by id";
+    ingest.column(statuses).await
+}
+
+#[tokio::test]
+async fn real_servers_answer_304_to_the_tag_of_a_compressed_page() {
+    let nginx = "gzip on; gzip_types application/json; server { listen {address}; }";
+    let nginx = WebServer::nginx(nginx).await;
+    let apache = WebServer::apache("SetOutputFilter DEFLATE").await;
+    let uncompressed = WebServer::nginx("server { listen {address}; }").await;
+    for server in [nginx, apache, uncompressed] {
+        let statuses = statuses_of_runs(&server).await;
+        assert_eq!(statuses, ["200", "304", "304", "200", "304"]);
+    }
+}
+
+#[tokio::test]
+async fn a_tag_works_in_either_form_that_a_304_brings() {
+    // The first server compares only the tag of the file, and the other only that of the response.
+    for (known, sent_with_304) in [("\"1\"", "\"1\""), ("\"1-gzip\"", "\"1-gzip\"")] {
+        let script = move |request: &Request| {
+            let tags = request.header("if-none-match").unwrap_or_default();
+            match tags.split(',').any(|tag| tag.trim() == known) {
+                true => Reply::status(304).header("etag", sent_with_304),
+                false => Reply::json(package(&[release(1)], "")).header("etag", "\"1-gzip\""),
+            }
+        };
+        let publisher = Publisher::serve(script).await;
+        let ingest = Ingest::with_source(&publisher, "").await;
+        for _ in 0..4 {
+            ingest.run(&[]).await.expect(0);
+        }
+        let statuses = "select status::text from ocds.request order by id";
+        assert_eq!(ingest.column(statuses).await, ["200", "304", "304", "304"]);
+    }
 }
