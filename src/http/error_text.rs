@@ -59,7 +59,7 @@ pub(super) async fn read(
         Err(_) => return None,
         Ok(Ok(body)) => body,
         Ok(Err(BodyError::TooLarge { body, .. } | BodyError::Interrupted { body, .. })) => body,
-        Ok(Err(BodyError::Corrupt { .. } | BodyError::Encoding)) => return None,
+        Ok(Err(BodyError::Corrupt { .. } | BodyError::Encoding { .. })) => return None,
     };
     explain(&body, content_type.as_deref(), redactor)
 }

@@ -19,6 +19,7 @@ pub(crate) mod body;
 mod client;
 mod concurrency;
 mod connection_error;
+pub(crate) mod content_encoding;
 mod cookies;
 mod error_text;
 mod exchange;

@@ -114,7 +114,7 @@ where
             Err(BodyError::Corrupt { body }) => {
                 return unreadable(body, "not what its content encoding says");
             }
-            Err(BodyError::Encoding) => return unreadable(Bytes::new(), UNKNOWN_ENCODING),
+            Err(BodyError::Encoding { body }) => return unreadable(body, UNKNOWN_ENCODING),
         };
         let received = Received {
             url,

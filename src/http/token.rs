@@ -80,7 +80,7 @@ impl Client {
         read.map_err(|broken| match broken {
             BodyError::Interrupted { why, .. } => Failure::from_interruption(why),
             BodyError::TooLarge { .. } => unusable("the answer is too large for a token's"),
-            BodyError::Corrupt { .. } | BodyError::Encoding => {
+            BodyError::Corrupt { .. } | BodyError::Encoding { .. } => {
                 unusable("the answer is not what its content encoding says")
             }
         })

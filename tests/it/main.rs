@@ -27,6 +27,7 @@ mod database;
 mod database_password;
 mod decode;
 mod defects;
+mod encodings;
 mod ends;
 mod expansion;
 mod failover;
