@@ -7,13 +7,13 @@
 use std::io::{self, Cursor, Read};
 
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
 use zip::ZipReadOptions;
 use zip::read::{Config, ZipFileEntry};
 use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
 use super::budget::{Budget, LimitExceeded, read_within_budget};
+use super::gzip::GzipReader;
 use super::side_file::{NameHint, START_BYTES, is_blank_start, skip_blank};
 use crate::page::{MAX_KEPT_BYTES, Undecodable};
 use crate::source::{Container, Filter};
@@ -104,7 +104,7 @@ impl From<LimitExceeded> for ArchiveError {
 
 /// Decompresses a gzip file. If the file has several members, their contents are joined.
 pub(crate) fn gunzip(body: &[u8], budget: &mut Budget) -> Result<Bytes, ArchiveError> {
-    let content = read_within_budget(MultiGzDecoder::new(body), 0, budget)?;
+    let content = read_within_budget(GzipReader::new(body), 0, budget)?;
     let damaged = "a gzip file that is damaged or cut short";
     content.map_err(|_| ArchiveError::Damaged(damaged.into()))
 }

@@ -26,6 +26,7 @@ mod documents;
 mod envelope;
 pub(crate) mod error_response;
 pub(crate) mod file;
+mod gzip;
 mod side_file;
 
 use std::collections::HashMap;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use flate2::Crc;
-use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
+use flate2::bufread::DeflateDecoder;
 use zip::CompressionMethod;
 use zip::read::Config;
 use zip::unstable::read::ZipIterable;
@@ -19,6 +19,7 @@ use zip::unstable::read::ZipIterable;
 use crate::config;
 use crate::decode::budget::{limit_by_ratio, ratio_exceeded_message, too_many_members_message};
 use crate::decode::file::arriving_file::{FileReader, Unavailable};
+use crate::decode::gzip::GzipReader;
 use crate::decode::side_file::{NameHint, START_BYTES, byte_order_mark, is_blank_start};
 use crate::decode::{
     Archive, HEADER_BYTES, Level, number_duplicate, read_content_offset, read_name, read_start,
@@ -237,7 +238,7 @@ impl Texts {
 
     /// Opens a gzip file. Its content may be an archive too.
     fn open_gzip(&mut self, packed: Text) -> Result<OpenedMember, ReadError> {
-        let decoder = MultiGzDecoder::new(BufReader::new(packed.reader));
+        let decoder = GzipReader::new(BufReader::new(packed.reader));
         let reader = self.meter(decoder);
         let text = Text {
             reader: Box::new(reader),
