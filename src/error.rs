@@ -106,10 +106,10 @@ impl Kind {
     }
 
     /// Returns the class of a failure with this HTTP status. A server error may pass; any other
-    /// status ends the run.
+    /// status ends the run. Some servers refuse by a status above 599, such as 999.
     pub(crate) fn from_status(status: u16) -> Self {
         match status {
-            408 | 500.. => Kind::Environment,
+            408 | 500..=599 => Kind::Environment,
             _ => Kind::Truncated,
         }
     }

@@ -59,13 +59,18 @@ pub(super) fn clamp(
     }
 }
 
-/// Reads `Retry-After`, which is a number of seconds or an HTTP date. Returns `None` if it is
-/// neither. A date in the past is a wait of zero.
+/// Reads `Retry-After`, which is a number of seconds or an HTTP date. A part of a second, which
+/// some servers add, is rounded up. Returns `None` if it is neither. A date in the past is a wait
+/// of zero.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+    let (whole, part) = value.split_once('.').unwrap_or((value, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !whole.is_empty() && is_number(whole) && is_number(part) {
         // a number that does not fit into 64 bits is longer than any limit
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        let seconds = whole.parse().unwrap_or(u64::MAX);
+        let more = part.bytes().any(|digit| digit != b'0');
+        return Some(Duration::from_secs(seconds.saturating_add(more.into())));
     }
     let until = httpdate::parse_http_date(value).ok()?;
     Some(until.duration_since(now).unwrap_or_default())
@@ -148,7 +153,13 @@ mod tests {
             ("", None),
             ("soon", None),
             ("-1", None),
-            ("1.5", None),
+            ("1.5", seconds(2)),
+            ("0.001", seconds(1)),
+            ("3.0", seconds(3)),
+            ("18446744073709551615.9", seconds(u64::MAX)),
+            (".5", None),
+            ("1.5.2", None),
+            ("1.5s", None),
         ] {
             assert_eq!(retry_after(value, now), expected, "{value:?}");
         }

@@ -17,7 +17,7 @@ use crate::http::client::Client;
 use crate::http::connection_error::Server;
 use crate::http::error_text;
 use crate::http::failure::Failure;
-use crate::http::header::empty_length;
+use crate::http::header::{empty_length, url_text};
 use crate::http::pace::{Outcome, Slot};
 use crate::http::receive::{ArrivingBody, Receive};
 use crate::http::request_spec::Attempt;
@@ -273,9 +273,7 @@ fn follow<T>(
     response: &Response,
     location: &HeaderValue,
 ) -> Result<Exchanged<T>, Failure> {
-    // a header should be ASCII, but some servers write UTF-8 and browsers accept it
-    let location = std::str::from_utf8(location.as_bytes()).ok();
-    let Some(to) = location.and_then(|location| url.join(location).ok()) else {
+    let Ok(to) = url.join(&url_text(location)) else {
         let message = "a redirect leads to what is not a URL";
         return Err(Failure::Final(Error::new(Kind::HostRefused, message)));
     };

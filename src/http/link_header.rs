@@ -2,13 +2,13 @@
 
 use reqwest::header::{HeaderMap, LINK};
 
+use crate::http::header::url_text;
+
 /// Returns the target of the first link with the relation `next`, as served. Leaves out links
 /// whose context is another resource (`anchor`).
 pub(super) fn find_next(headers: &HeaderMap) -> Option<String> {
-    // a header should be ASCII, but some servers write UTF-8 and browsers accept it
-    let values = headers.get_all(LINK).into_iter();
-    let texts = values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-    texts.filter_map(find_next_in).next()
+    let mut values = headers.get_all(LINK).into_iter().map(url_text);
+    values.find_map(|value| find_next_in(&value))
 }
 
 /// Returns the target of the first link with the relation `next` in the value of one header.

@@ -23,6 +23,10 @@ use crate::source::{self, Detail, HttpVersion, Source, UserAgent};
 const STREAM_WINDOW: u32 = 16 << 20;
 const CONNECTION_WINDOW: u32 = 32 << 20;
 
+/// The most headers of a response. reqwest's default of 100 is less than what browsers and curl
+/// accept. Memory for all of them is reserved while a response is parsed, some 70 bytes each.
+const MAX_HEADERS: usize = 1_000;
+
 /// Returns the configured limits, in which the source's own values replace the defaults.
 pub(super) fn source_limits(limits: &config::Fetch, source: &Source) -> config::Fetch {
     let http = &source.http;
@@ -83,6 +87,11 @@ pub(super) fn build_client(
             // counts requests
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            // Browsers and curl accept all three. Lines that are no header stay an error, because
+            // reqwest would skip one silently, and the skipped line may hold the body's length.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_max_headers(MAX_HEADERS)
     };
     let error = match builder().build() {
         Ok(client) => return Ok(client),

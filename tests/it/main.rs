@@ -61,6 +61,7 @@ mod quarantine;
 mod recorded;
 mod refused;
 mod requests;
+mod response_heads;
 mod run;
 mod secrets;
 mod short_archives;

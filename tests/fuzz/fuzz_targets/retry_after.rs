@@ -16,8 +16,11 @@ fuzz_target!(|value: &str| {
     let now = SystemTime::UNIX_EPOCH + NOW;
     let wait = retry_after(value, now);
     let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        let seconds = value.parse().unwrap_or(u64::MAX);
+    let (whole, part) = value.split_once('.').unwrap_or((value, "0"));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !whole.is_empty() && is_number(whole) && is_number(part) {
+        let more = u64::from(part.trim_matches('0') != "");
+        let seconds = whole.parse().unwrap_or(u64::MAX).saturating_add(more);
         assert_eq!(wait, Some(Duration::from_secs(seconds)));
         return;
     }
