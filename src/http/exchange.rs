@@ -64,12 +64,16 @@ impl Client {
                 } else if !status.is_server_error() {
                     slot.record(Outcome::Answered);
                 }
-                // a 206 answers our request for a range, even if the source declares 206 as a
-                // status to handle
-                let is_range = asks_for_range && status == StatusCode::PARTIAL_CONTENT;
+                // these answer our request for a range, even if the source declares them as
+                // statuses to handle
+                let is_range = asks_for_range
+                    && matches!(
+                        status,
+                        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE
+                    );
                 if self.is_handled(attempt, status) && !is_range {
                     Err(Failure::from_status(&response))
-                } else if status.is_success() {
+                } else if status.is_success() || is_range {
                     let arriving = ArrivingBody {
                         url,
                         source: &self.source_name,

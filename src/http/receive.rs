@@ -46,7 +46,8 @@ pub(crate) struct ArrivingBody<'a> {
 pub(crate) trait Receive: Sync {
     type Received: Send;
 
-    /// Returns request headers that are sent in addition to all others.
+    /// Returns request headers that are sent in addition to all others. If they ask for a range,
+    /// the receiver also gets a response with status 416.
     fn additional_headers(&self) -> HeaderMap {
         HeaderMap::new()
     }

@@ -80,37 +80,49 @@ pub(crate) struct FilePart {
     /// The number of bytes of the file before the part.
     pub(crate) from: u64,
     pub(crate) bytes: u64,
-    /// The number of bytes of the whole file.
-    pub(crate) total: u64,
+    /// The number of bytes of the whole file. `None` if the server does not know it, and then
+    /// this response does not show whether more bytes follow.
+    pub(crate) total: Option<u64>,
 }
 
 impl FilePart {
-    /// Reads a `Content-Range` such as `bytes 100-199/200`. Returns `None` if the total is
-    /// missing, because nothing shows then whether more bytes follow.
+    /// Reads a `Content-Range` such as `bytes 100-199/200` or `bytes 100-199/*`.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
-        let (range, total) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
+        let (range, total) = split_content_range(headers)?;
         let (from, last) = range.split_once('-')?;
-        let (from, last, total) = (
-            parse_number(from)?,
-            parse_number(last)?,
-            parse_number(total)?,
-        );
+        let (from, last) = (parse_number(from)?, parse_number(last)?);
+        let total = match total.trim() {
+            "*" => None,
+            total => Some(parse_number(total)?),
+        };
         // RFC 9110, section 14.4: a range is invalid if it ends before it starts or exceeds the
         // total
-        if last < from || total <= last {
+        if last < from || total.is_some_and(|total| total <= last) {
             return None;
         }
         Some(Self {
             from,
-            bytes: last - from + 1,
+            bytes: (last - from).checked_add(1)?,
             total,
         })
     }
 
     fn is_all(self) -> bool {
-        self.bytes == self.total
+        Some(self.bytes) == self.total
     }
+}
+
+/// Returns the number of bytes of the whole file from the `Content-Range` of a response with
+/// status 416, such as `bytes */200`.
+pub(crate) fn total_of_unsatisfied_range(headers: &HeaderMap) -> Option<u64> {
+    let (range, total) = split_content_range(headers)?;
+    parse_number(total).filter(|_| range.trim() == "*")
+}
+
+/// Returns the two sides of the slash in a `Content-Range` of bytes.
+fn split_content_range(headers: &HeaderMap) -> Option<(&str, &str)> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    range.trim().strip_prefix("bytes ")?.split_once('/')
 }
 
 /// Returns the length that the body must have, if the response announces one.
@@ -258,18 +270,40 @@ mod tests {
         let second_half = FilePart {
             from: 100,
             bytes: 100,
-            total: 200,
+            total: Some(200),
         };
         assert_eq!(part("bytes 100-199/200"), Some(second_half));
         assert!(part("bytes 0-199/200").unwrap().is_all());
+        let of_unknown_total = FilePart {
+            total: None,
+            ..second_half
+        };
+        assert_eq!(part("bytes 100-199/*"), Some(of_unknown_total));
+        assert!(!part("bytes 0-199/*").unwrap().is_all());
         for invalid in [
-            "bytes 100-199/*",
+            "bytes 100-199/",
+            "bytes 0-18446744073709551615/*",
             "bytes */200",
             "bytes 199-100/200",
             "bytes 100-200/200",
             "lines 100-199/200",
         ] {
             assert_eq!(part(invalid), None, "{invalid}");
+        }
+    }
+
+    #[test]
+    fn a_range_that_is_not_there_says_how_long_the_file_is() {
+        for (range, expected) in [
+            ("bytes */200", Some(200)),
+            ("bytes */0", Some(0)),
+            ("bytes */*", None),
+            ("bytes 0-199/200", None),
+            ("lines */200", None),
+        ] {
+            let header = (CONTENT_RANGE, HeaderValue::from_static(range));
+            let headers = HeaderMap::from_iter([header]);
+            assert_eq!(total_of_unsatisfied_range(&headers), expected, "{range}");
         }
     }
 }

@@ -320,7 +320,8 @@ async fn a_download_cut_by_an_http_2_proxy_resumes_at_the_cut() {
         .collect();
     assert_eq!(ranges.len(), 3, "{ranges:?}");
     assert_eq!(ranges[0], None);
-    assert_eq!(ranges[1], Some(format!("bytes={half}-")));
+    // A range repeats the last bytes that have arrived.
+    assert_eq!(ranges[1], Some(format!("bytes={}-", half - 4096)));
 }
 
 /// Returns the rest of a whole body as a partial answer.

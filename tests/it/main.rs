@@ -62,6 +62,7 @@ mod recorded;
 mod refused;
 mod requests;
 mod response_heads;
+mod resume;
 mod run;
 mod secrets;
 mod short_archives;

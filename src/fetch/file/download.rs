@@ -1,19 +1,22 @@
 //! Downloads a publisher's file to disk.
 //!
-//! If a connection breaks, the download continues where it broke, by a range, if the file is
-//! known to be the same. An attempt that brings enough bytes is progress and resets the count of
-//! attempts, so that a download of hours survives connections that break every few minutes. A
-//! server that stalls again and again makes no progress and uses up the attempts.
+//! If a connection breaks, the download continues a little before it broke, by a range, if the
+//! file is known to be the same. The bytes that arrive twice are compared. A server that answers a
+//! range by anything else than this part of this file is not asked for a range again. It must
+//! then send the whole file, which is compared with the bytes on disk.
+//!
+//! An attempt that brings enough bytes is progress and resets the count of attempts, so that a
+//! download of hours survives connections that break every few minutes. A server that stalls
+//! again and again makes no progress and uses up the attempts.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_RANGE,
-    LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use reqwest::{Response, StatusCode};
 
@@ -21,6 +24,7 @@ use crate::config;
 use crate::decode::error_response;
 use crate::decode::file::{FileWriter, WriteError, temporary_file_error};
 use crate::error::{Error, Kind, Result};
+use crate::http::content_encoding::Encoding;
 use crate::http::short_archive;
 use crate::http::wire::{self, FilePart, Interruption};
 use crate::http::{
@@ -32,6 +36,11 @@ use crate::source::Http;
 /// An attempt is progress only if it brings at least this many bytes.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
+/// A range begins this many bytes before the end of what is on disk. They show whether the server
+/// sends the same file, and from the right position. They also are there if nothing else is left,
+/// as when all of a chunked body has arrived except for its end.
+const OVERLAP_BYTES: u64 = 4 << 10;
+
 struct Download<'a> {
     http: &'a Http,
     writer: tokio::sync::Mutex<FileWriter>,
@@ -40,8 +49,29 @@ struct Download<'a> {
     counted: AtomicU64,
     /// The number of bytes that the last attempt sent although they were on disk already.
     repeated: AtomicU64,
+    file: Mutex<KnownFile>,
+}
+
+/// What the responses so far say about the file.
+#[derive(Default)]
+struct KnownFile {
     /// Identifies the content of the file: its `ETag` or `Last-Modified`.
-    validator: Mutex<Option<HeaderValue>>,
+    validator: Option<HeaderValue>,
+    encodings: Vec<Encoding>,
+    /// The number of bytes of the whole file.
+    total: Option<u64>,
+    /// True after a response to a range that was not usable.
+    rejects_ranges: bool,
+}
+
+/// The bytes of the file that a response brings.
+struct ArrivingBytes {
+    /// The number of bytes of the file before them.
+    from: u64,
+    /// Their number, if the response announces it.
+    bytes: Option<u64>,
+    /// The number of bytes of the whole file, if it is known.
+    total: Option<u64>,
 }
 
 /// Downloads a file, and retries while attempts are left.
@@ -57,7 +87,7 @@ pub(super) async fn download(
         bytes: AtomicU64::new(0),
         counted: AtomicU64::new(0),
         repeated: AtomicU64::new(0),
-        validator: Mutex::new(None),
+        file: Mutex::default(),
     };
     let answer = client.ask_for(spec, &download).await?;
     if matches!(answer, Answer::Read(())) {
@@ -74,13 +104,13 @@ impl Receive for Download<'_> {
         // a range of a compressed body could not be joined to the bytes on disk
         let identity = HeaderValue::from_static("identity");
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, identity)]);
-        let validator = self.lock_validator().clone();
-        let bytes = self.bytes.load(Relaxed);
-        if let (Some(validator), 1..) = (validator, bytes)
-            && let Ok(range) = HeaderValue::from_str(&format!("bytes={bytes}-"))
+        let file = self.lock_file();
+        let begin = self.range_begin(&file);
+        if let (Some(validator), 1..) = (&file.validator, begin)
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes={begin}-"))
         {
             headers.insert(RANGE, range);
-            headers.insert(IF_RANGE, validator);
+            headers.insert(IF_RANGE, validator.clone());
         }
         headers
     }
@@ -107,22 +137,32 @@ impl Receive for Download<'_> {
 
     async fn receive(&self, response: Response, arriving: ArrivingBody<'_>) -> Result<(), Failure> {
         let mut writer = self.writer.lock().await;
-        let part = self.check(&response, writer.byte_count())?;
-        let length = wire::announced_length(response.status(), response.headers(), part);
-        let length = length.map_err(Failure::from_interruption)?;
-        let mut at = part.map_or(0, |part| part.from);
-        let mut skip = writer.byte_count() - at;
-        self.repeated.store(skip, Relaxed);
-        let content_type = text_header(&response, &CONTENT_TYPE);
-        let validators = arriving.validators.clone();
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return self.check_end(response.headers(), writer.byte_count());
+        }
+        let ArrivingBytes { from, bytes, total } = self.check(&response)?;
         let status = response.status();
-        writer.announce(content_type, validators, length.map(|length| at + length));
-        let mut chunks = std::pin::pin!(wire::stream_chunks(response, length, arriving.limits));
+        let is_part = status == StatusCode::PARTIAL_CONTENT;
+        let changed = || match is_part {
+            true => self.reject_ranges("the part does not continue the bytes on disk"),
+            false => file_changed_error(),
+        };
+        let (mut at, mut skip) = (from, writer.byte_count() - from);
+        self.repeated.store(skip, Relaxed);
+        // a part may lack headers that the whole file has
+        if from == 0 {
+            let content_type = text_header(&response, &CONTENT_TYPE);
+            writer.announce(content_type, arriving.validators.clone(), total);
+        }
+        let mut chunks = std::pin::pin!(wire::stream_chunks(response, bytes, arriving.limits));
         while let Some(chunk) = chunks.next().await {
             let mut chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(why) if skip == 0 && self.is_whole(&mut writer, &arriving, &why).await? => {
                     return Ok(());
+                }
+                Err(why @ Interruption::Long { .. }) if is_part => {
+                    return Err(self.reject_ranges(&why.to_string()));
                 }
                 Err(why) => return Err(Failure::from_interruption(why)),
             };
@@ -130,7 +170,7 @@ impl Receive for Download<'_> {
             let here = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             let rest = chunk.split_off(here);
             if !writer.has_bytes(at, &chunk) {
-                return Err(file_changed_error());
+                return Err(changed());
             }
             (skip, at) = (skip - here as u64, at + here as u64);
             let chunk = rest;
@@ -141,7 +181,7 @@ impl Receive for Download<'_> {
             self.bytes.store(writer.byte_count(), Relaxed);
         }
         if skip > 0 {
-            return Err(file_changed_error());
+            return Err(changed());
         }
         let may_be_empty = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT);
         if writer.byte_count() == 0 && !may_be_empty {
@@ -150,7 +190,7 @@ impl Receive for Download<'_> {
                 describe_empty_body(status),
             ));
         }
-        if part.is_some_and(|part| writer.byte_count() < part.total) {
+        if is_part && total.is_none_or(|total| writer.byte_count() < total) {
             // the server sends only a part of the range at once
             let message = "the server sent a part of the file only";
             return Err(Failure::Connection(Error::environment(message)));
@@ -182,46 +222,120 @@ impl Download<'_> {
         ))
     }
 
-    fn lock_validator(&self) -> std::sync::MutexGuard<'_, Option<HeaderValue>> {
-        self.validator
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock_file(&self) -> MutexGuard<'_, KnownFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks that a response is for the same file. Returns the part of the file that it brings,
-    /// or `None` for the whole file.
-    fn check(&self, response: &Response, here: u64) -> Result<Option<FilePart>, Failure> {
+    /// Returns the number of bytes before the range that a request asks for. 0 means the whole
+    /// file.
+    fn range_begin(&self, file: &KnownFile) -> u64 {
+        match (&file.validator, file.rejects_ranges) {
+            (Some(_), false) => self.bytes.load(Relaxed).saturating_sub(OVERLAP_BYTES),
+            _ => 0,
+        }
+    }
+
+    /// Makes the next requests ask for the whole file, and returns the failure of this one.
+    fn reject_ranges(&self, message: &str) -> Failure {
+        self.lock_file().rejects_ranges = true;
+        let message = format!("{message}; the next request is for the whole file");
+        Failure::Connection(Error::new(Kind::Interrupted, message))
+    }
+
+    /// Succeeds if the response says that the file ends where the bytes on disk end. Then they are
+    /// the whole file.
+    fn check_end(&self, headers: &HeaderMap, here: u64) -> Result<(), Failure> {
+        let is_end = {
+            let file = self.lock_file();
+            let validator = read_validator(headers);
+            let is_same = validator.is_none() || file.validator == validator;
+            let total = wire::total_of_unsatisfied_range(headers);
+            is_same && total == Some(here) && file.total.is_none_or(|total| total == here)
+        };
+        match is_end {
+            true => Ok(()),
+            false => Err(self.reject_ranges("the server does not have the rest of the file")),
+        }
+    }
+
+    /// Checks that a response is for the same file, and returns which bytes of the file it brings.
+    fn check(&self, response: &Response) -> Result<ArrivingBytes, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
+        let (status, headers) = (response.status(), response.headers());
         let content_type = text_header(response, &CONTENT_TYPE);
         error_response::check_content_type(self.http, content_type)
             .map_err(|message| refused(&message))?;
-        let encoding = text_header(response, &CONTENT_ENCODING).unwrap_or_default();
-        let is_plain = ["", "identity"].contains(&&*encoding.to_ascii_lowercase());
-        let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
-        // a body that is compressed although that was not requested is treated as a gzip file
-        let is_gzip = ["gzip", "x-gzip"].contains(&&*encoding.to_ascii_lowercase());
-        if !is_plain && (!is_gzip || is_partial) {
+        let encodings = Encoding::list(headers);
+        // a file that is compressed although that was not requested is treated as a gzip file, and
+        // one with an unknown encoding by its content
+        let is_readable =
+            |encoding: &Encoding| matches!(encoding, Encoding::Gzip | Encoding::Unknown);
+        if !encodings.iter().all(is_readable) {
             return Err(refused(UNKNOWN_ENCODING));
         }
-        let part = match is_partial {
-            true => {
-                let part =
-                    FilePart::from_headers(response.headers()).filter(|part| part.from <= here);
-                Some(part.ok_or_else(|| refused("a part of the file that was not asked for"))?)
+        let validator = read_validator(headers);
+        if status == StatusCode::PARTIAL_CONTENT {
+            return self.check_part(headers, validator, encodings);
+        }
+        let bytes = wire::announced_length(status, headers, None);
+        let bytes = bytes.map_err(Failure::from_interruption)?;
+        let mut file = self.lock_file();
+        (file.validator, file.encodings, file.total) = (validator, encodings, bytes);
+        Ok(ArrivingBytes {
+            from: 0,
+            bytes,
+            total: bytes,
+        })
+    }
+
+    /// Checks that a part of the file is usable, and returns which bytes it brings.
+    fn check_part(
+        &self,
+        headers: &HeaderMap,
+        validator: Option<HeaderValue>,
+        encodings: Vec<Encoding>,
+    ) -> Result<ArrivingBytes, Failure> {
+        let part = FilePart::from_headers(headers).filter(|part| {
+            let length = wire::announced_length(StatusCode::PARTIAL_CONTENT, headers, Some(*part));
+            length.is_ok()
+        });
+        let (begin, located) = {
+            let mut file = self.lock_file();
+            let begin = self.range_begin(&file);
+            let is_same =
+                file.encodings == encodings && (validator.is_none() || file.validator == validator);
+            if begin == 0 {
+                // the part is compared with all the bytes on disk
+                (file.validator, file.encodings, file.total) = (validator, encodings, None);
             }
-            false => None,
+            let part = part.filter(|_| begin == 0 || is_same);
+            (begin, part.and_then(|part| file.locate(part, begin)))
         };
-        let validator = read_validator(response.headers());
-        let mut known = self.lock_validator();
-        // without a validator, the file is compared byte by byte
-        let is_other = validator.is_some() && *known != validator;
-        if here > 0 && is_other {
-            return Err(file_changed_error());
+        let what = "a part of the file that was not asked for";
+        located.ok_or_else(|| match begin {
+            0 => Failure::Unreadable(Bytes::new(), what.to_owned()),
+            _ => self.reject_ranges(&format!("the server sent {what}")),
+        })
+    }
+}
+
+impl KnownFile {
+    /// Returns the bytes that a part brings, if it begins at or before `begin`. Without the number
+    /// of bytes of the file, from this response or from an earlier one for the same file, nothing
+    /// would show whether the file ends with the part.
+    fn locate(&mut self, part: FilePart, begin: u64) -> Option<ArrivingBytes> {
+        let total = part.total.or(self.total)?;
+        let is_known_total = self.total.is_none_or(|known| known == total);
+        let is_within = part.from <= begin && part.from.checked_add(part.bytes)? <= total;
+        if !is_known_total || !is_within {
+            return None;
         }
-        if part.is_none_or(|part| part.from == 0) {
-            *known = validator;
-        }
-        Ok(part)
+        self.total = Some(total);
+        Some(ArrivingBytes {
+            from: part.from,
+            bytes: Some(part.bytes),
+            total: Some(total),
+        })
     }
 }
 
