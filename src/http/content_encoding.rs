@@ -72,19 +72,16 @@ impl Encoding {
         }
     }
 
-    /// Returns true if a body that begins with these bytes does not have this encoding. A gzip or
-    /// zstd stream has a first byte that no text has. The other encodings have no such mark, so
-    /// the whole beginning must be a text.
+    /// Returns true if a body that begins with these bytes does not have this encoding. A gzip
+    /// stream begins with a byte that no text begins with. For the other encodings, the whole
+    /// beginning must be a text.
     fn is_absent(self, head: &[u8]) -> bool {
-        let is_plain = head.is_empty() || head.starts_with(ZIP);
-        is_plain
-            || match self {
-                Self::Gzip | Self::Zstd => is_document_start(head),
-                Self::Brotli | Self::Deflate => is_document_start(head) && is_text(head),
-                Self::Unknown => {
-                    head.starts_with(GZIP) || (is_document_start(head) && is_text(head))
-                }
-            }
+        let is_document = match self {
+            Self::Gzip => is_document_start(head),
+            _ => is_document_start(head) && is_text(head),
+        };
+        let is_gzip_file = self == Self::Unknown && head.starts_with(GZIP);
+        head.is_empty() || head.starts_with(ZIP) || is_document || is_gzip_file
     }
 }
 
@@ -269,6 +266,44 @@ impl AsyncRead for WholeStream<'_> {
             if !ready!(self.poll_next_member(cx))? {
                 return Poll::Ready(Ok(()));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_is_absent_only_if_the_first_bytes_prove_it() {
+        use Encoding::{Brotli, Deflate, Gzip, Unknown, Zstd};
+        let latin_1 = b"{\"a\":\"caf\xE9\"}";
+        for (head, absent) in [
+            (
+                &b"{\"a\":1}"[..],
+                &[Gzip, Brotli, Zstd, Deflate, Unknown][..],
+            ),
+            (b" \r\n[1]", &[Gzip, Brotli, Zstd, Deflate, Unknown]),
+            (
+                b"\xEF\xBB\xBF<html>",
+                &[Gzip, Brotli, Zstd, Deflate, Unknown],
+            ),
+            ("{\"é".as_bytes(), &[Gzip, Brotli, Zstd, Deflate, Unknown]),
+            // a character that is cut
+            (b"{\"\xC3", &[Gzip, Brotli, Zstd, Deflate, Unknown]),
+            (b"", &[Gzip, Brotli, Zstd, Deflate, Unknown]),
+            (b"PK\x03\x04", &[Gzip, Brotli, Zstd, Deflate, Unknown]),
+            (latin_1, &[Gzip]),
+            (b"\x1F\x8B\x08", &[Unknown]),
+            // a zstd stream may begin with a skippable frame
+            (b"[*M\x18", &[Gzip]),
+            (b"text", &[]),
+            (b" ", &[]),
+            (b"\x78\x9C", &[]),
+        ] {
+            let all = [Gzip, Brotli, Zstd, Deflate, Unknown].into_iter();
+            let found: Vec<Encoding> = all.filter(|it| it.is_absent(head)).collect();
+            assert_eq!(found, absent, "{head:?}");
         }
     }
 }
