@@ -835,22 +835,31 @@ async fn a_decompression_bomb_affects_only_its_page_and_takes_little_memory() {
         ("zip", body(zip_bomb), over),
     ]);
     check_bodies(bodies).await;
-    // Quarantine has nothing of these, and one row for equal ones.
+    // Quarantine has one row for equal documents. The first byte of this one declares a window of
+    // brotli that is larger than RFC 7932 allows.
+    let far = b"\x11\x9e\x01\x02";
     let unasked = "its content encoding is not one that was asked for";
     let named = |names: &[&str]| {
-        let reply = Reply::json(page.clone());
+        let reply = Reply::json(far.to_vec());
         let named = |reply: Reply, name: &&str| reply.header("content-encoding", name);
         names.iter().fold(reply, named)
     };
-    // The first byte declares a window that is larger than RFC 7932 allows.
-    let far = Reply::json(b"\x11\x9e\x01\x02".to_vec()).header("content-encoding", "br");
     for body in [
-        ("a body that could refer back by 1 GiB", far, encoding),
-        ("gzip, three times", named(&["gzip, gzip, gzip"]), unasked),
-        ("gzip, twice", named(&["gzip", "gzip"]), unasked),
-        ("gzip and brotli", named(&["gzip,br"]), unasked),
+        (
+            "a body that could refer back by 1 GiB",
+            named(&["br"]),
+            encoding,
+        ),
+        ("gzip, three times", named(&["gzip, gzip, gzip"]), encoding),
+        ("gzip, twice", named(&["gzip", "gzip"]), encoding),
+        ("gzip and brotli", named(&["gzip,br"]), encoding),
+        ("deflate", named(&["deflate"]), encoding),
         ("gzip with a parameter", named(&["gzip;q=1"]), unasked),
-        ("deflate", named(&["deflate"]), unasked),
+        (
+            "six times gzip",
+            named(&["gzip,gzip,gzip", "gzip,gzip,gzip"]),
+            unasked,
+        ),
     ] {
         check_bodies(vec![body]).await;
     }
