@@ -16,8 +16,8 @@ use crate::json::Pointer;
 pub struct Http {
     /// The highest request rate, such as `12/120s`.
     pub rate: Option<Rate>,
-    /// The largest number of concurrent requests. While the server throttles requests, fewer are
-    /// sent.
+    /// The largest number of concurrent requests. A run begins with one. While the server
+    /// throttles requests, fewer are sent.
     pub concurrency: usize,
     /// The longest time that a page may take, which is also the longest time that the server may
     /// send nothing. It replaces `fetch.page_timeout` and `fetch.read_timeout`.
