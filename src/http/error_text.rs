@@ -39,10 +39,21 @@ const EXPLAINING: [&str; 6] = [
 /// The elements in which an XML document explains an error.
 const EXPLAINING_ELEMENTS: [&str; 3] = ["message", "faultstring", "error"];
 
+/// The parts of a body that may be shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Any text that explains the status.
+    Text,
+    /// Only members of JSON that explain an error. The server issues secrets, and any other text
+    /// of its may be one that is not known yet.
+    Members,
+}
+
 /// Reads the explanation in the body of a response, without secrets. Takes at most half of the
 /// time `left`, so that the status is not lost to the time limit of the page.
 pub(super) async fn read(
     response: Response,
+    shown: Shown,
     limits: &config::Fetch,
     left: Duration,
     redactor: &Redactor,
@@ -61,17 +72,24 @@ pub(super) async fn read(
         Ok(Err(BodyError::TooLarge { body, .. } | BodyError::Interrupted { body, .. })) => body,
         Ok(Err(BodyError::Corrupt { .. } | BodyError::Encoding { .. })) => return None,
     };
-    explain(&body, content_type.as_deref(), redactor)
+    explain(&body, shown, content_type.as_deref(), redactor)
 }
 
 /// Returns the explanation in a body: a member of JSON, the title of an HTML page, an element of
 /// XML, or else the first line of the text.
-fn explain(body: &Bytes, content_type: Option<&str>, redactor: &Redactor) -> Option<String> {
+fn explain(
+    body: &Bytes,
+    shown: Shown,
+    content_type: Option<&str>,
+    redactor: &Redactor,
+) -> Option<String> {
     let (text, _) = find_charset(content_type).decode_with_bom_removal(body);
     let text = text.trim();
     // the text is not shortened yet, because a part of a secret could not be found
     let text = redactor.redact_text(text);
     let explanation = match text.chars().next()? {
+        '{' if shown == Shown::Members => explain_json(&text),
+        _ if shown == Shown::Members => None,
         '{' | '[' => explain_json(&text).or_else(|| first_line(&text)),
         '<' if is_html(text.as_bytes()) => find_title(text.as_bytes()),
         '<' => EXPLAINING_ELEMENTS
@@ -131,7 +149,7 @@ mod tests {
     #[track_caller]
     fn check(content_type: &str, body: &[u8], expected: Option<&str>) {
         let body = Bytes::copy_from_slice(body);
-        let explained = explain(&body, Some(content_type), &Redactor::default());
+        let explained = explain(&body, Shown::Text, Some(content_type), &Redactor::default());
         assert_eq!(explained.as_deref(), expected);
     }
 
@@ -159,6 +177,21 @@ mod tests {
         check("text/html", b"<html><p>no title", None);
         let xml = b"<?xml version='1.0'?><Error><Code>A</Code><Message>Denied</Message></Error>";
         check("application/xml", xml, Some("Denied"));
+    }
+
+    #[test]
+    fn of_a_server_that_issues_secrets_only_explanations_are_shown() {
+        for (body, expected) in [
+            (r#"{"error":"invalid_client"}"#, Some("invalid_client")),
+            (r#"{"access_token":"t0ken"}"#, None),
+            ("t0ken", None),
+            (r#"["t0ken"]"#, None),
+            ("<html><title>t0ken</title>", None),
+        ] {
+            let body = Bytes::from(body);
+            let explained = explain(&body, Shown::Members, None, &Redactor::default());
+            assert_eq!(explained.as_deref(), expected);
+        }
     }
 
     #[test]

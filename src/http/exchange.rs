@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::connection_error::Server;
-use crate::http::error_text;
+use crate::http::error_text::{self, Shown};
 use crate::http::failure::Failure;
 use crate::http::header::{empty_length, url_text};
 use crate::http::pace::{Outcome, Slot};
@@ -95,7 +95,8 @@ impl Client {
                     follow(url, method, &response, location)
                 } else {
                     let count_bytes = |bytes| open.count_bytes(bytes);
-                    Err(self.explain_status(response, began, count_bytes).await)
+                    let explained = self.explain_status(response, Shown::Text, began, count_bytes);
+                    Err(explained.await)
                 }
             }
         };
@@ -170,14 +171,15 @@ impl Client {
     pub(super) async fn explain_status(
         &self,
         response: Response,
+        shown: Shown,
         began: Instant,
         count_bytes: impl Fn(u64) + Send + Sync,
     ) -> Failure {
         let failure = Failure::from_status(&response);
         let left = self.limits.page_timeout.saturating_sub(began.elapsed());
         let redactor = self.policy.redactor();
-        let text = error_text::read(response, &self.limits, left, redactor, count_bytes).await;
-        failure.with_explanation(text)
+        let text = error_text::read(response, shown, &self.limits, left, redactor, count_bytes);
+        failure.with_explanation(text.await)
     }
 
     /// Returns true if the caller or the source declares this status. A declared status keeps its

@@ -14,6 +14,7 @@ use crate::http::auth::Authorization;
 use crate::http::body::{self, BodyError};
 use crate::http::client::Client;
 use crate::http::connection_error::Server;
+use crate::http::error_text::Shown;
 use crate::http::exchange::limit_time;
 use crate::http::failure::Failure;
 use crate::http::request_log::OpenRequest;
@@ -68,7 +69,8 @@ impl Client {
         open.status = Some(response.status().as_u16());
         if !response.status().is_success() {
             let count_bytes = |bytes| open.count_bytes(bytes);
-            return Err(self.explain_status(response, began, count_bytes).await);
+            let explained = self.explain_status(response, Shown::Members, began, count_bytes);
+            return Err(explained.await);
         }
         let limits = config::Fetch {
             max_body_bytes: MAX_ANSWER_BYTES,
