@@ -104,7 +104,7 @@ async fn probe(fetcher: &Fetcher, scope: &Scope, position: &Position) -> Result<
             Fetched::Unreadable(_) => Probe::Error,
             Fetched::Page(_) | Fetched::Unchanged(_) => Probe::Nothing,
         },
-        Err(NoPage::Status(500..)) => Probe::Error,
+        Err(NoPage::Status(500..=599)) => Probe::Error,
         Err(NoPage::Status(_) | NoPage::NoData) => Probe::Nothing,
     })
 }

@@ -19,7 +19,7 @@ use crate::http::backoff::RetryWaits;
 use crate::http::client::Client;
 use crate::http::exchange::{Exchanged, limit_time};
 use crate::http::failure::Failure;
-use crate::http::pace::Slot;
+use crate::http::pace::Place;
 use crate::http::receive::{Parse, Receive, Received};
 use crate::http::request_spec::{Attempt, RequestSpec};
 use crate::page::Undecodable;
@@ -59,40 +59,46 @@ impl Client {
         let mut number = 1;
         loop {
             let attempt = Attempt { spec, number };
-            let (failure, slot) = match self.attempt(attempt, receive).await {
+            let (failure, place) = match self.attempt(attempt, receive).await {
                 Ok(answer) => return Ok(answer),
-                Err(Failed { failure, slot }) => (failure, slot),
+                Err(Failed { failure, place }) => (failure, place),
             };
             if receive.take_progress() {
                 waits = RetryWaits::new(&self.limits);
                 number = 1;
             }
-            let is_retryable = self.retry_policy().is_retryable(&failure);
-            let status = failure.target_status();
-            if let Some(status) = status
-                && spec.handled_statuses.contains(&status)
-                && (number > 1 || !is_retryable)
-            {
-                return Ok(Answer::Status(status));
+            let policy = self.retry_policy();
+            let (is_retryable, is_throttled) =
+                (policy.is_retryable(&failure), policy.is_throttled(&failure));
+            if is_throttled {
+                // the requests of a source wait together, and not one after the other
+                waits.skip_to(spec.pace.throttled_in_a_row());
             }
-            // a request that was refused for the first time has not waited for the others
-            if number > 1 && self.retry_policy().is_throttled(&failure) {
-                waits.skip_to(spec.pace.refusals_in_a_row());
-            }
-            let Some(backoff) = waits.next().filter(|_| is_retryable) else {
-                return match status {
-                    Some(status) if spec.final_statuses.contains(&status) => {
-                        Ok(Answer::Status(status))
-                    }
-                    _ => failure.give_up(number),
-                };
-            };
-            let backoff = match self.retry_policy().is_throttled(&failure) {
+            let next_wait = waits.next().filter(|_| is_retryable);
+            let backoff = next_wait.unwrap_or(self.limits.first_wait);
+            let backoff = match is_throttled {
                 true => spec.pace.shorten_wait(backoff),
                 false => backoff,
             };
-            self.wait_to_retry(attempt, &failure, slot, backoff).await?;
-            number += 1;
+            let status = failure.target_status();
+            let is_in = |statuses: &[u16]| status.is_some_and(|it| statuses.contains(&it));
+            let is_handled = is_in(spec.handled_statuses) && (number > 1 || !is_retryable);
+            if next_wait.is_some() && !is_handled {
+                self.wait_to_retry(attempt, &failure, place, backoff)
+                    .await?;
+                number += 1;
+                continue;
+            }
+            if is_throttled {
+                let waiting = policy.wait_after(&failure, backoff)?;
+                self.hold_back_requests(waiting.wait);
+            }
+            return match status {
+                Some(status) if is_handled || is_in(spec.final_statuses) => {
+                    Ok(Answer::Status(status))
+                }
+                _ => failure.give_up(number),
+            };
         }
     }
 
@@ -121,7 +127,7 @@ impl Client {
         &self,
         Attempt { spec, number }: Attempt<'_>,
         failure: &Failure,
-        slot: Option<Slot<'_>>,
+        place: Option<Place<'_>>,
         backoff: Duration,
     ) -> Result<()> {
         let waiting = self.retry_policy().wait_after(failure, backoff)?;
@@ -129,7 +135,7 @@ impl Client {
         if waiting.is_for_all {
             self.hold_back_requests(wait);
         }
-        drop(slot);
+        drop(place);
         warn!(
             source.name = %self.source_name,
             page = spec.page,
@@ -160,10 +166,10 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let authorization = self.authorize(attempt, &url).await?;
             let sent = authorization.as_ref();
-            let slot = attempt.spec.pace.wait_for_turn().await;
+            let mut place = attempt.spec.pace.wait_for_turn().await;
             let request = self.build_request(attempt, &url, method, sent);
             let request = request.headers(receive.additional_headers());
-            let exchange = self.exchange(attempt, (&url, method), request, &slot, receive);
+            let exchange = self.exchange(attempt, (&url, method), request, &mut place, receive);
             let exchanged = match limit {
                 Some(limit) => limit_time(limit, &self.limits, exchange).await,
                 None => Box::pin(exchange).await,
@@ -177,15 +183,15 @@ impl Client {
                 }
                 Err(failure) if failure.is_unauthorized() && !is_renewed => {
                     // the request for a token needs a place
-                    drop(slot);
+                    drop(place);
                     if !self.auth.discard_token(sent).await {
                         return Err(failure.into());
                     }
                     is_renewed = true;
                 }
                 Err(failure) => {
-                    let slot = Some(slot);
-                    return Err(Failed { failure, slot });
+                    let place = Some(place);
+                    return Err(Failed { failure, place });
                 }
             }
         }
@@ -203,14 +209,14 @@ impl Client {
 /// the failure has begun.
 struct Failed<'a> {
     failure: Failure,
-    slot: Option<Slot<'a>>,
+    place: Option<Place<'a>>,
 }
 
 impl From<Failure> for Failed<'_> {
     fn from(failure: Failure) -> Self {
         Self {
             failure,
-            slot: None,
+            place: None,
         }
     }
 }

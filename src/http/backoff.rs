@@ -27,9 +27,8 @@ impl RetryWaits {
         }
     }
 
-    /// Skips waits, so that the next one is the wait with this number. The first wait has the
-    /// number 1. If the source has been refusing other requests for longer than this one, this
-    /// request waits and gives up as if it had been refused as often.
+    /// Skips waits, so that the next one is the wait with this number, if it is later in the
+    /// schedule. The first wait has the number 1.
     pub(super) fn skip_to(&mut self, number: u32) {
         while self.taken + 1 < number && self.next().is_some() {}
     }

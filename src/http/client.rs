@@ -9,6 +9,7 @@ use reqwest::header::HeaderMap;
 use crate::config;
 use crate::error::Result;
 use crate::http::auth::Auth;
+use crate::http::cookies::HomeCookies;
 use crate::http::pace::Pace;
 use crate::http::public_host::{PublicHosts, Resolver};
 use crate::http::request_log::RequestLog;
@@ -22,6 +23,8 @@ use crate::source::{self, Source};
 /// Sends the requests of one source, no faster than the source allows.
 pub(crate) struct Client {
     pub(super) source_name: String,
+    source: Source,
+    cookies: Option<Arc<HomeCookies>>,
     pub(super) http: source::Http,
     pub(crate) limits: config::Fetch,
     pub(super) connections: reqwest::Client,
@@ -46,19 +49,26 @@ impl Client {
         let headers = setup::build_headers(source, &secrets)?;
         let auth = Auth::new(source, &secrets)?;
         let policy = TargetPolicy::new(source, secrets)?;
+        let cookies = source.http.cookies.then(|| {
+            let own_url = policy.own_url().clone();
+            Arc::new(HomeCookies::new(own_url))
+        });
         let public_connections = match policy.hosts.has_wildcard() {
             true => {
                 let public_hosts: Arc<PublicHosts> = Arc::default();
                 let resolver = Resolver(Arc::clone(&public_hosts));
-                let connections = setup::build_client(source, &limits, &policy, Some(resolver))?;
+                let connections =
+                    setup::build_client(source, &limits, &policy, cookies.clone(), Some(resolver))?;
                 Some((public_hosts, connections))
             }
             false => None,
         };
         Ok(Self {
             source_name: source.name.clone(),
+            source: source.clone(),
             http: source.http.clone(),
-            connections: setup::build_client(source, &limits, &policy, None)?,
+            connections: setup::build_client(source, &limits, &policy, cookies.clone(), None)?,
+            cookies,
             limits,
             public_connections,
             used_connections: UsedConnections::default(),
@@ -77,6 +87,15 @@ impl Client {
     /// Returns the pace of requests for details, which may have a rate of their own.
     pub(crate) fn detail_pace(&self) -> &Pace {
         self.detail_pace.as_ref().unwrap_or(&self.pace)
+    }
+
+    /// Makes connections that no request has used. If the source has `*` in `http.allow_hosts`,
+    /// hosts that must be public are checked as always.
+    pub(super) fn connect_anew(&self) -> Result<reqwest::Client> {
+        let Self { source, limits, .. } = self;
+        let resolver = self.public_connections.as_ref();
+        let resolver = resolver.map(|(public_hosts, _)| Resolver(Arc::clone(public_hosts)));
+        setup::build_client(source, limits, &self.policy, self.cookies.clone(), resolver)
     }
 
     pub(super) fn retry_policy(&self) -> RetryPolicy<'_> {

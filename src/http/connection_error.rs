@@ -263,7 +263,7 @@ fn show_time(time: UnixTime) -> String {
 
 /// Returns the error and its causes. `std::io::Error` skips the error that it wraps, so its cause
 /// is looked up in another way.
-fn list_causes<'e>(
+pub(super) fn list_causes<'e>(
     error: &'e (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| next_cause(*error))
@@ -307,16 +307,23 @@ fn has_timed_out(error: &reqwest::Error) -> bool {
 /// Returns the text of the innermost cause, such as `Connection refused (os error 111)`.
 fn describe_cause(error: &reqwest::Error) -> String {
     let last = list_causes(error).skip(1).last();
-    last.map_or_else(|| "the reason is unknown".into(), ToString::to_string)
+    last.map_or_else(|| "the reason is unknown".into(), describe)
 }
 
 /// Returns the texts of all causes, without that of reqwest itself, which shows the URL.
-fn describe_causes(error: &reqwest::Error) -> String {
-    let mut texts: Vec<String> = list_causes(error)
-        .skip(1)
-        .map(ToString::to_string)
-        .collect();
+pub(super) fn describe_causes(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = list_causes(error).skip(1).map(describe).collect();
     // an error that only wraps another one has the same text
     texts.dedup();
     texts.join(": ")
+}
+
+/// Returns the text of one error. A server may add any text to an error of HTTP/2, which is left
+/// out because it may have the URL of the request with its secrets.
+fn describe(cause: &(dyn StdError + 'static)) -> String {
+    let http2 = cause.downcast_ref::<h2::Error>();
+    match http2.and_then(h2::Error::reason) {
+        Some(reason) => format!("{}: {reason:?}", reason.description()),
+        None => cause.to_string(),
+    }
 }

@@ -24,6 +24,10 @@ const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 /// The most encodings of one body. No real body has more than two, and each takes memory.
 const MAX_ENCODINGS: usize = 5;
 
+/// The most members of a gzip stream that bring nothing, one after the other. No real stream has
+/// any, and each takes time that no limit of sizes counts.
+const MAX_EMPTY_MEMBERS: u32 = 1_000;
+
 /// The number of bytes that show what a body is.
 const HEAD_BYTES: usize = 512;
 
@@ -138,6 +142,7 @@ pub(super) async fn decode<'r>(
         reader = Box::new(BufReader::new(WholeStream {
             decoder,
             is_padded: false,
+            empty_members: 0,
             left: most,
         }));
     }
@@ -215,6 +220,8 @@ struct WholeStream<'r> {
     decoder: Decoder<'r>,
     /// True if padding has followed the stream.
     is_padded: bool,
+    /// The number of members since the last byte.
+    empty_members: u32,
     /// The number of bytes that may still be decoded.
     left: usize,
 }
@@ -261,10 +268,15 @@ impl AsyncRead for WholeStream<'_> {
             if decoded > 0 || out.remaining() == 0 {
                 let left = self.left.checked_sub(decoded);
                 self.left = left.ok_or(ErrorKind::QuotaExceeded)?;
+                self.empty_members = 0;
                 return Poll::Ready(Ok(()));
             }
             if !ready!(self.poll_next_member(cx))? {
                 return Poll::Ready(Ok(()));
+            }
+            self.empty_members += 1;
+            if self.empty_members > MAX_EMPTY_MEMBERS {
+                return Poll::Ready(Err(ErrorKind::InvalidData.into()));
             }
         }
     }

@@ -18,10 +18,11 @@ use crate::http::connection_error::Server;
 use crate::http::error_text::{self, Shown};
 use crate::http::failure::Failure;
 use crate::http::header::{empty_length, url_text};
-use crate::http::pace::{Outcome, Slot};
+use crate::http::pace::{Outcome, Place};
 use crate::http::receive::{ArrivingBody, Receive};
 use crate::http::request_spec::Attempt;
 use crate::http::target::{RequestBody, Target};
+use crate::http::unprocessed::Unprocessed;
 use crate::http::validators;
 use crate::page::Validators;
 use crate::source::Method;
@@ -37,8 +38,8 @@ pub(super) struct Redirect {
     pub(super) sets_cookies: bool,
 }
 
-/// A request that its server has not processed is sent again at once, at most this many times. A
-/// server that takes three requests on each connection may refuse one of many several times.
+/// A request that its server has not processed is sent again at once, at most this many times. If
+/// a server takes three requests on each connection, one of many may meet the end of several.
 const MAX_RESENDS: u32 = 5;
 
 impl Client {
@@ -47,7 +48,7 @@ impl Client {
         attempt: Attempt<'_>,
         (url, method): (&Url, Method),
         request: RequestBuilder,
-        slot: &Slot<'_>,
+        place: &mut Place<'_>,
         receive: &R,
     ) -> Result<Exchanged<R::Received>, Failure> {
         let began = Instant::now();
@@ -60,9 +61,11 @@ impl Client {
                 let status = response.status();
                 open.status = Some(status.as_u16());
                 if self.retry_policy().is_throttling(status) {
-                    slot.record(Outcome::Throttled);
-                } else if !status.is_server_error() {
-                    slot.record(Outcome::Answered);
+                    place.record(Outcome::Throttled);
+                } else if status.is_server_error() {
+                    place.record(Outcome::Failed);
+                } else {
+                    place.record(Outcome::Answered);
                 }
                 // these answer our request for a range, even if the source declares them as
                 // statuses to handle
@@ -122,38 +125,54 @@ impl Client {
         }
     }
 
+    /// Sends a request, and sends it again at once if the server has not processed it. These are no
+    /// attempts, and a publisher's own log does not have them either, so they are not counted.
     async fn resend(
         &self,
         mut request: RequestBuilder,
         method: Method,
     ) -> Result<Response, reqwest::Error> {
-        for _ in 0..MAX_RESENDS {
-            let Some(copy) = request.try_clone() else {
-                break;
-            };
-            match request.send().await {
-                Ok(response) if response.status() == StatusCode::MISDIRECTED_REQUEST => {
-                    self.used_connections.remember(&response);
-                    return copy.send().await;
-                }
-                Ok(response) => {
-                    self.used_connections.remember(&response);
-                    return Ok(response);
-                }
-                Err(error) if !self.used_connections.is_unprocessed(&error, method) => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    debug!(
-                        source.name = %self.source_name,
-                        error = %error.without_url(),
-                        "the server has not processed a request, which is sent again at once",
-                    );
-                    request = copy;
-                }
+        let mut resends_left = MAX_RESENDS;
+        loop {
+            let copy = request.try_clone().filter(|_| resends_left > 0);
+            let sent = request.send().await;
+            if let Ok(response) = &sent {
+                self.used_connections.remember(response);
             }
+            let Some(copy) = copy else { return sent };
+            let why = match sent {
+                Ok(response) if response.status() == StatusCode::MISDIRECTED_REQUEST => {
+                    return self.send_by_another_connection(copy, response).await;
+                }
+                Ok(response) => return Ok(response),
+                Err(error) => match self.used_connections.explain(&error, method) {
+                    Some(why) => why,
+                    None => return Err(error),
+                },
+            };
+            debug!(
+                source.name = %self.source_name,
+                "the server has not processed a request ({why:?}), which is sent again at once",
+            );
+            resends_left = match why {
+                Unprocessed::ConnectionOver => resends_left - 1,
+                Unprocessed::Refused => 0,
+            };
+            request = copy;
         }
-        request.send().await
+    }
+
+    /// Sends a request that was answered 421 once more. That status means that the server does not
+    /// serve this URL over this connection (RFC 9110, section 15.5.20).
+    async fn send_by_another_connection(
+        &self,
+        request: RequestBuilder,
+        refused: Response,
+    ) -> Result<Response, reqwest::Error> {
+        match (self.connect_anew(), request.build()) {
+            (Ok(connections), Ok(request)) => connections.execute(request).await,
+            _ => Ok(refused),
+        }
     }
 
     /// Returns the server of a URL, for messages.

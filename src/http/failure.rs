@@ -10,6 +10,7 @@ use reqwest::{Response, StatusCode};
 use crate::error::{Error, Kind, Result};
 use crate::http::answer::Answer;
 use crate::http::backoff;
+use crate::http::connection_error::describe_causes;
 use crate::http::header::text_header;
 use crate::http::wire::Interruption;
 use crate::redact::Redactor;
@@ -82,7 +83,7 @@ impl Failure {
                 } else {
                     Kind::Interrupted
                 };
-                Error::new(kind, "read the body").with_source(error.without_url())
+                Error::new(kind, format!("read the body: {}", describe_causes(&error)))
             }
             Interruption::Stalled(stall) => Error::environment(stall.to_string()),
             other => Error::new(Kind::Interrupted, other.to_string()),

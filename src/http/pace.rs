@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::http::concurrency::Limit;
-use crate::http::spacing::Spacing;
+use crate::http::spacing::{Spacing, Start};
 use crate::source::Rate;
 
 /// The pace of requests to one source.
@@ -27,22 +27,27 @@ pub(crate) struct Pace {
     /// came.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
-    freed: Notify,
+    /// Wakes the request that waits, because a place or a time has changed. Only one waits at a
+    /// time, because requests take turns.
+    changed: Notify,
 }
 
 struct State {
     limit: Limit,
     spacing: Spacing,
-    /// The number of requests that hold a place, and of those that started after the last
-    /// refusal.
+    /// The number of requests that hold a place.
     under_way: usize,
-    started_after_refusal: usize,
-    /// The number of requests that have started, and that number when the server last refused
-    /// one. Refusals of requests up to it tell nothing new, because they were under way then.
+    /// How many of them started after the last throttled one.
+    started_after: usize,
+    /// How many of them were throttled. Each keeps its place until the wait after it is known.
+    throttled: usize,
+    /// The number of requests that have started, and that number when the server last throttled
+    /// one. If a request up to it is throttled too, that is nothing new, because both were under
+    /// way together.
     started: u64,
-    started_before_refusal: u64,
-    /// The number of refusals since the last answer.
-    refusals_in_a_row: u32,
+    started_before: u64,
+    /// The number of throttled requests since the last answer.
+    throttled_in_a_row: u32,
     first_start: Option<Instant>,
     last_start: Option<Instant>,
     /// No request starts before this time.
@@ -53,9 +58,7 @@ struct State {
 #[derive(Clone, Copy)]
 struct Started {
     number: u64,
-    at: Instant,
-    /// The time since the request before it started.
-    gap: Duration,
+    start: Start,
 }
 
 /// What a response says about the pace of requests.
@@ -64,6 +67,8 @@ pub(super) enum Outcome {
     Answered,
     /// The server asked for fewer requests.
     Throttled,
+    /// The server failed, which says nothing about the number of requests.
+    Failed,
 }
 
 impl State {
@@ -72,73 +77,72 @@ impl State {
             limit: Limit::new(concurrency),
             spacing: Spacing::new(),
             under_way: 0,
-            started_after_refusal: 0,
+            started_after: 0,
+            throttled: 0,
             started: 0,
-            started_before_refusal: 0,
-            refusals_in_a_row: 0,
+            started_before: 0,
+            throttled_in_a_row: 0,
             first_start: None,
             last_start: None,
             quiet_until: None,
         }
     }
 
-    /// Takes a place, if one more request may be under way. While the server refuses requests,
-    /// only one of them at a time finds out whether it still does.
-    fn take_place(&mut self) -> bool {
-        let is_alone = self.refusals_in_a_row == 0 || self.started_after_refusal == 0;
-        let is_taken = is_alone && self.limit.allows_more_than(self.under_way);
-        self.under_way += usize::from(is_taken);
-        is_taken
+    /// Reserves a place if one more request may be under way. While the server throttles, only
+    /// one request at a time finds out whether it still does.
+    fn reserve_place(&mut self) -> bool {
+        let is_alone = self.throttled_in_a_row == 0 || self.started_after == 0;
+        let is_allowed = is_alone && self.limit.allows_more_than(self.under_way);
+        self.under_way += usize::from(is_allowed);
+        is_allowed
     }
 
-    /// Returns the time before which the next request may not start.
-    fn next_start(&self, declared: Duration) -> Option<Instant> {
-        let distance = declared.max(self.spacing.current());
-        let after_last = self.last_start.map(|last| last + distance);
-        after_last.max(self.quiet_until)
-    }
-
-    fn start(&mut self) -> Started {
-        let at = Instant::now();
-        let gap = self.last_start.map_or(Duration::MAX, |last| at - last);
-        self.last_start = Some(at);
-        self.first_start.get_or_insert(at);
-        self.started += 1;
-        self.started_after_refusal += 1;
-        Started {
-            number: self.started,
-            at,
-            gap,
+    /// Starts the next request. Returns the time to wait for if it may not start yet, and `None`
+    /// if that time is not known yet.
+    fn start(&mut self, declared: Duration) -> Result<Started, Option<Instant>> {
+        if self.throttled > 0 {
+            return Err(None);
         }
+        let now = Instant::now();
+        let interval = declared.max(self.spacing.current());
+        let after_last = self.last_start.map(|last| last + interval);
+        if let Some(next) = after_last.max(self.quiet_until)
+            && next > now
+        {
+            return Err(Some(next));
+        }
+        let start = Start {
+            at: now - *self.first_start.get_or_insert(now),
+            gap: self.last_start.map_or(Duration::MAX, |last| now - last),
+        };
+        self.last_start = Some(now);
+        self.started += 1;
+        self.started_after += 1;
+        let number = self.started;
+        Ok(Started { number, start })
     }
 
-    fn free_place(&mut self, started: Option<Started>) {
-        self.under_way -= 1;
-        let is_recent = started.is_some_and(|it| it.number > self.started_before_refusal);
-        self.started_after_refusal -= usize::from(is_recent);
-    }
-
-    fn record(&mut self, started: Started, outcome: Outcome) {
-        let is_news = started.number > self.started_before_refusal;
+    fn record(&mut self, Started { number, start }: Started, outcome: Outcome) {
+        let is_new = number > self.started_before;
         match outcome {
-            Outcome::Throttled if is_news => {
-                self.started_before_refusal = self.started;
-                self.started_after_refusal = 0;
-                self.refusals_in_a_row += 1;
+            Outcome::Throttled if is_new => {
+                self.started_before = self.started;
+                self.started_after = 0;
+                self.throttled_in_a_row += 1;
                 self.limit.shrink();
-                self.spacing.refuse(started.gap, self.refusals_in_a_row);
+                let in_a_row = self.throttled_in_a_row;
+                self.spacing.record_throttling(start, in_a_row);
             }
-            Outcome::Throttled => {}
-            Outcome::Answered if self.refusals_in_a_row == 0 => {
+            Outcome::Answered if self.throttled_in_a_row == 0 => {
                 self.limit.grow();
-                self.spacing.answer(started.gap);
+                self.spacing.record_answer(start);
             }
-            Outcome::Answered if is_news => {
-                self.refusals_in_a_row = 0;
-                let first = self.first_start.unwrap_or(started.at);
-                self.spacing.answer_after_refusal(started.at - first);
+            Outcome::Answered if is_new => {
+                self.throttled_in_a_row = 0;
+                self.spacing.record_first_answer(start);
             }
-            Outcome::Answered => {}
+            Outcome::Failed if is_new => self.throttled_in_a_row = 0,
+            Outcome::Throttled | Outcome::Answered | Outcome::Failed => {}
         }
     }
 }
@@ -149,7 +153,7 @@ impl Pace {
             declared: rate.map_or(Duration::ZERO, request_interval),
             turn: tokio::sync::Mutex::new(()),
             state: Mutex::new(State::new(concurrency)),
-            freed: Notify::new(),
+            changed: Notify::new(),
         }
     }
 
@@ -158,27 +162,37 @@ impl Pace {
     /// The wait for a place comes first and the wait for the time last, so that the distance
     /// between two requests is never smaller than the rate allows. The request holds its place
     /// while it waits for the time. That delays no other request, because all others come later.
-    pub(super) async fn wait_for_turn(&self) -> Slot<'_> {
+    pub(super) async fn wait_for_turn(&self) -> Place<'_> {
         let _turn = self.turn.lock().await;
-        let mut slot = self.wait_for_place().await;
-        while let Err(at) = slot.start() {
-            tokio::time::sleep_until(at).await;
+        let mut place = self.wait_for_place().await;
+        loop {
+            let changed = self.changed.notified();
+            let started = self.state().start(self.declared);
+            match started {
+                Ok(started) => {
+                    place.started = Some(started);
+                    return place;
+                }
+                Err(Some(at)) => {
+                    // the time may have become shorter
+                    let _ = tokio::time::timeout_at(at, changed).await;
+                }
+                Err(None) => changed.await,
+            }
         }
-        slot
     }
 
-    /// Waits until one more request may be under way. Only one caller waits here at a time,
-    /// because requests take turns.
-    async fn wait_for_place(&self) -> Slot<'_> {
+    async fn wait_for_place(&self) -> Place<'_> {
         loop {
-            let freed = self.freed.notified();
-            if self.state().take_place() {
-                return Slot {
+            let changed = self.changed.notified();
+            if self.state().reserve_place() {
+                return Place {
                     pace: self,
                     started: None,
+                    is_throttled: false,
                 };
             }
-            freed.await;
+            changed.await;
         }
     }
 
@@ -191,20 +205,20 @@ impl Pace {
         state.quiet_until = state.quiet_until.max(until);
     }
 
-    /// Returns the wait after a refused request, if its schedule says `wait`. If the rate of the
+    /// Returns the wait after a throttled request, if its schedule says `wait`. If the rate of the
     /// server is known and one request was too early, the wait is as long as that rate requires.
     pub(super) fn shorten_wait(&self, wait: Duration) -> Duration {
         let state = self.state();
-        match state.spacing.wait_after_refusal() {
-            Some(known) if state.refusals_in_a_row == 1 => wait.min(known),
+        match state.spacing.wait_after_throttling() {
+            Some(known) if state.throttled_in_a_row == 1 => wait.min(known),
             _ => wait,
         }
     }
 
-    /// Returns how often in a row the server has refused requests, without an answer between
-    /// them. Refusals of requests that were under way together count once.
-    pub(super) fn refusals_in_a_row(&self) -> u32 {
-        self.state().refusals_in_a_row
+    /// Returns how many requests in a row the server has throttled, without an answer between
+    /// them. Requests that were under way together count once.
+    pub(super) fn throttled_in_a_row(&self) -> u32 {
+        self.state().throttled_in_a_row
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -214,37 +228,39 @@ impl Pace {
 
 /// The place of one request among those under way, until it is dropped.
 #[must_use]
-pub(super) struct Slot<'a> {
+pub(super) struct Place<'a> {
     pace: &'a Pace,
     started: Option<Started>,
+    is_throttled: bool,
 }
 
-impl Slot<'_> {
-    /// Starts the request. Returns the time to wait for if it may not start yet.
-    fn start(&mut self) -> Result<(), Instant> {
+impl Place<'_> {
+    /// Takes note of what a response says about the pace. After a throttled request, no other
+    /// starts until this place is dropped, so that the wait after it can be set before.
+    pub(super) fn record(&mut self, outcome: Outcome) {
+        let Some(started) = self.started else { return };
         let mut state = self.pace.state();
-        match state.next_start(self.pace.declared) {
-            Some(at) if at > Instant::now() => Err(at),
-            _ => {
-                self.started = Some(state.start());
-                Ok(())
-            }
+        state.record(started, outcome);
+        if outcome == Outcome::Throttled && !self.is_throttled {
+            self.is_throttled = true;
+            state.throttled += 1;
         }
-    }
-
-    /// Takes note of what a response says about the pace. A response that says nothing about it
-    /// is not recorded.
-    pub(super) fn record(&self, outcome: Outcome) {
-        if let Some(started) = self.started {
-            self.pace.state().record(started, outcome);
-        }
+        drop(state);
+        // a request that waits may start now, or earlier
+        self.pace.changed.notify_one();
     }
 }
 
-impl Drop for Slot<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.pace.state().free_place(self.started);
-        self.pace.freed.notify_one();
+        let mut state = self.pace.state();
+        let is_after = |started: Started| started.number > state.started_before;
+        let is_after = self.started.is_some_and(is_after);
+        state.under_way -= 1;
+        state.started_after -= usize::from(is_after);
+        state.throttled -= usize::from(self.is_throttled);
+        drop(state);
+        self.pace.changed.notify_one();
     }
 }
 
@@ -260,9 +276,14 @@ fn request_interval(rate: Rate) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::Relaxed;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config;
+    use crate::http::backoff::RetryWaits;
 
     fn rate(text: &str) -> Rate {
         Rate::try_from(text.to_owned()).unwrap()
@@ -322,36 +343,36 @@ mod tests {
         let (_three, ()) = tokio::join!(pace.wait_for_turn(), freed);
     }
 
-    async fn answer(pace: &Pace) -> Slot<'_> {
-        let slot = pace.wait_for_turn().await;
-        slot.record(Outcome::Answered);
-        slot
+    async fn answer(pace: &Pace) -> Place<'_> {
+        let mut place = pace.wait_for_turn().await;
+        place.record(Outcome::Answered);
+        place
     }
 
     #[tokio::test(start_paused = true)]
-    async fn requests_that_were_under_way_together_are_refused_once() {
+    async fn requests_that_were_throttled_together_count_once() {
         let pace = Pace::new(None, 8);
         for _ in 0..8 {
             drop(answer(&pace).await);
         }
-        let mut slots = Vec::new();
+        let mut places = Vec::new();
         for _ in 0..8 {
-            slots.push(pace.wait_for_turn().await);
+            places.push(pace.wait_for_turn().await);
         }
-        for slot in &slots {
-            slot.record(Outcome::Throttled);
+        for place in &mut places {
+            place.record(Outcome::Throttled);
         }
-        assert_eq!(pace.refusals_in_a_row(), 1);
-        drop(slots);
+        assert_eq!(pace.throttled_in_a_row(), 1);
+        drop(places);
         // only one request finds out whether the server answers again
-        let probe = pace.wait_for_turn().await;
+        let mut probe = pace.wait_for_turn().await;
         let second = tokio::time::timeout(Duration::from_secs(60), pace.wait_for_turn());
         assert!(second.await.is_err());
         probe.record(Outcome::Throttled);
         drop(probe);
-        assert_eq!(pace.refusals_in_a_row(), 2);
+        assert_eq!(pace.throttled_in_a_row(), 2);
         drop(answer(&pace).await);
-        assert_eq!(pace.refusals_in_a_row(), 0);
+        assert_eq!(pace.throttled_in_a_row(), 0);
         let _first = pace.wait_for_turn().await;
         let _second = pace.wait_for_turn().await;
     }
@@ -374,50 +395,49 @@ mod tests {
         }
     }
 
-    /// Requests `pages` pages by `concurrency` tasks. Returns the number of refusals and the time
-    /// that it took. A refused request waits like one of `Client::ask`.
-    async fn crawl(interval: Duration, concurrency: usize, pages: usize) -> (usize, Duration) {
+    /// Requests `pages` pages from a server by `concurrency` tasks. Returns the number of throttled
+    /// requests and the time that it took. A throttled request waits like one of `Client::ask`.
+    /// Fails with the number of attempts if a page is given up.
+    async fn crawl(
+        accepts: impl Fn() -> bool,
+        concurrency: usize,
+        pages: usize,
+    ) -> Result<(usize, Duration), u32> {
         let pace = Pace::new(None, concurrency);
-        let last = None;
-        let server = Mutex::new(Strict { interval, last });
-        let refusals = std::sync::atomic::AtomicUsize::new(0);
-        let left = std::sync::atomic::AtomicUsize::new(pages);
-        let relaxed = std::sync::atomic::Ordering::Relaxed;
-        let limits = crate::config::Fetch::default();
+        let throttled = AtomicUsize::new(0);
+        let left = AtomicUsize::new(pages);
+        let limits = config::Fetch::default();
         let fetch_page = async || {
-            let mut waits = crate::http::backoff::RetryWaits::new(&limits);
-            let mut is_refused = false;
-            loop {
-                let slot = pace.wait_for_turn().await;
+            let mut waits = RetryWaits::new(&limits);
+            for attempt in 1_u32.. {
+                let mut place = pace.wait_for_turn().await;
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                let is_accepted = server.lock().unwrap().accepts();
+                let is_accepted = accepts();
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 if is_accepted {
-                    slot.record(Outcome::Answered);
-                    return;
+                    place.record(Outcome::Answered);
+                    break;
                 }
-                refusals.fetch_add(1, relaxed);
-                slot.record(Outcome::Throttled);
-                if is_refused {
-                    waits.skip_to(pace.refusals_in_a_row());
-                }
-                is_refused = true;
-                let wait = waits.next().expect("no page is given up");
-                let wait = pace.shorten_wait(wait);
+                throttled.fetch_add(1, Relaxed);
+                place.record(Outcome::Throttled);
+                waits.skip_to(pace.throttled_in_a_row());
+                let wait = pace.shorten_wait(waits.next().ok_or(attempt)?);
                 pace.hold_back(wait);
-                drop(slot);
+                drop(place);
                 tokio::time::sleep(wait).await;
             }
+            Ok::<(), u32>(())
         };
         let began = Instant::now();
         let tasks = (0..concurrency).map(|_| async {
             let take = |left: usize| left.checked_sub(1);
-            while left.fetch_update(relaxed, relaxed, take).is_ok() {
-                fetch_page().await;
+            while left.fetch_update(Relaxed, Relaxed, take).is_ok() {
+                fetch_page().await?;
             }
+            Ok::<(), u32>(())
         });
-        futures::future::join_all(tasks).await;
-        (refusals.into_inner(), began.elapsed())
+        futures::future::try_join_all(tasks).await?;
+        Ok((throttled.into_inner(), began.elapsed()))
     }
 
     #[tokio::test(start_paused = true)]
@@ -425,18 +445,65 @@ mod tests {
         let (pages, runs) = (120, 40);
         for (concurrency, interval) in [(1, 1000), (8, 1000), (1, 200), (8, 200)] {
             let interval = Duration::from_millis(interval);
-            let (mut refusals, mut took) = (0, Duration::ZERO);
+            let (mut throttled, mut took) = (0, Duration::ZERO);
             for _ in 0..runs {
-                let (refused, time) = crawl(interval, concurrency, pages).await;
-                let what = format!("{interval:?}, {concurrency} at once: {refused}, {time:?}");
-                assert!(refused * 10 <= pages, "{what}");
-                refusals += refused;
+                let last = None;
+                let server = Mutex::new(Strict { interval, last });
+                let accepts = || server.lock().unwrap().accepts();
+                let (times, time) = crawl(accepts, concurrency, pages).await.unwrap();
+                throttled += times;
                 took += time;
             }
             let fewest = interval * u32::try_from((pages - 1) * runs).unwrap();
             let ratio = took.div_duration_f64(fewest);
-            println!("{interval:?}, {concurrency} at once: {refusals} refusals, {ratio:.2}");
-            assert!(ratio <= 1.3, "{interval:?}, {concurrency} at once: {ratio}");
+            let what = format!("{interval:?}, {concurrency} at once: {throttled}, {ratio:.2}");
+            println!("{what}");
+            assert!(throttled * 20 <= pages * runs, "{what}");
+            assert!(ratio <= 1.3, "{what}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_throttles_everything_for_a_while_is_not_given_up() {
+        for (quiet, is_given_up) in [(30, false), (90, false), (300, true)] {
+            let began = Instant::now();
+            let accepts = || began.elapsed() > Duration::from_secs(quiet);
+            let crawled = crawl(accepts, 8, 20).await;
+            assert_eq!(crawled.is_err(), is_given_up, "{quiet} s: {crawled:?}");
+            if is_given_up {
+                assert!(began.elapsed() < Duration::from_secs(quiet), "{began:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_lets_the_next_request_start_before_its_place_is_free() {
+        let pace = Pace::new(None, 2);
+        let mut first = pace.wait_for_turn().await;
+        let answered = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            first.record(Outcome::Answered);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _second = pace.wait_for_turn() => {}
+            () = answered => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_starts_between_a_throttled_request_and_the_wait_after_it() {
+        let pace = Pace::new(None, 2);
+        drop(answer(&pace).await);
+        let mut throttled = pace.wait_for_turn().await;
+        throttled.record(Outcome::Throttled);
+        let wait = Duration::from_secs(5);
+        let next = tokio::time::timeout(wait, pace.wait_for_turn());
+        assert!(next.await.is_err());
+        pace.hold_back(wait);
+        drop(throttled);
+        let began = Instant::now();
+        drop(pace.wait_for_turn().await);
+        assert!(began.elapsed() >= wait);
     }
 }

@@ -17,7 +17,7 @@ const VARIABLES: [&str; 6] = [
     "all_proxy",
 ];
 
-const SCHEMES: [&str; 6] = ["http", "https", "socks5", "socks5h", "socks4", "socks4a"];
+const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
 /// The port of a SOCKS proxy whose URL has none.
 const SOCKS_PORT: u16 = 1080;
@@ -103,8 +103,21 @@ pub(super) fn check(environment: impl Fn(&str) -> Option<String>) -> Result<()> 
             // the scheme is not shown, because it may be a part of a password
             return refuse("its scheme is none of http, https, socks5 and socks5h");
         }
+        if !is_understood(&value) {
+            return refuse(
+                "it is not understood; write it as `http://proxy.example:3128`, in ASCII, with \
+                 the scheme in lower case, and with nothing behind the port",
+            );
+        }
     }
     Ok(())
+}
+
+/// Returns true if reqwest understands the proxy. It reads URLs by stricter rules than browsers.
+fn is_understood(value: &str) -> bool {
+    let url = "http://a.example/".parse();
+    let matcher = Matcher::builder().all(value).build();
+    url.is_ok_and(|url| matcher.intercept(&url).is_some())
 }
 
 #[cfg(test)]
@@ -115,7 +128,11 @@ mod tests {
     fn a_proxy_that_would_be_ignored_is_refused_by_the_name_of_its_variable() {
         for (proxy, expected) in [
             ("http://me:hun%40ter@proxy.example:3128", true),
-            ("me:hunter@proxy:3128/", true),
+            ("me:hunter@proxy:3128", true),
+            ("me:hunter@proxy:3128/", false),
+            ("proxy:3128/", false),
+            ("http://proxy:3128/", true),
+            ("SOCKS5://proxy:1080", false),
             ("proxy.example", true),
             ("socks5://proxy:1080", true),
             ("socks5h://me:hunter@proxy", true),

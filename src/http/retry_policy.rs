@@ -38,9 +38,17 @@ impl RetryPolicy<'_> {
         }
     }
 
-    /// Returns true if the attempt failed because the server asks for fewer requests.
+    /// Returns true if the attempt failed because the server asks for fewer requests. A server of
+    /// tokens has its own limits.
     pub(super) fn is_throttled(self, failure: &Failure) -> bool {
-        matches!(failure, Failure::Status { status, .. } if self.is_throttling(*status))
+        match failure {
+            Failure::Status {
+                status,
+                is_for_token: false,
+                ..
+            } => self.is_throttling(*status),
+            _ => false,
+        }
     }
 
     /// Returns true if the status asks for fewer requests. The statuses of `http.retry_status` do

@@ -19,9 +19,14 @@ use crate::source::{self, Detail, HttpVersion, Source, UserAgent};
 
 /// The number of bytes that a server may send over HTTP/2 before we have read them: of one
 /// response, and of all responses of a connection. hyper's own 2 MiB bring at most 10 MB/s from a
-/// server that is 200 ms away.
-const STREAM_WINDOW: u32 = 16 << 20;
-const CONNECTION_WINDOW: u32 = 32 << 20;
+/// server that is 200 ms away. The memory of a pod is computed with the second value, in
+/// `config/kubernetes/ocds-ingest.toml`.
+const STREAM_WINDOW: u32 = 8 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+
+/// The largest head of a response over HTTP/2, in bytes. hyper's own 16 KiB are too few for some
+/// servers, and over HTTP/1.1 a head may be larger too.
+const MAX_HEADER_LIST: u32 = 256 << 10;
 
 /// The most headers of a response. reqwest's default of 100 is less than what browsers and curl
 /// accept. Memory for all of them is reserved while a response is parsed, some 70 bytes each.
@@ -44,6 +49,7 @@ pub(super) fn build_client(
     source: &Source,
     limits: &config::Fetch,
     policy: &TargetPolicy,
+    cookies: Option<Arc<HomeCookies>>,
     resolver: Option<Resolver>,
 ) -> Result<reqwest::Client> {
     let user_agent = source
@@ -64,12 +70,9 @@ pub(super) fn build_client(
             Some(resolver) => reqwest::Client::builder().dns_resolver(resolver.clone()),
             None => reqwest::Client::builder(),
         };
-        let builder = match source.http.cookies {
-            true => {
-                let cookies = HomeCookies::new(policy.own_url().clone());
-                builder.cookie_provider(Arc::new(cookies))
-            }
-            false => builder,
+        let builder = match &cookies {
+            Some(cookies) => builder.cookie_provider(Arc::clone(cookies)),
+            None => builder,
         };
         let builder = match source.http.version {
             Some(HttpVersion::Http1) => builder.http1_only(),
@@ -83,6 +86,7 @@ pub(super) fn build_client(
             .connect_timeout(limits.connect_timeout)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_header_list_size(MAX_HEADER_LIST)
             // this crate follows redirects and retries by itself, because it checks hosts and
             // counts requests
             .redirect(reqwest::redirect::Policy::none())

@@ -39,7 +39,7 @@ impl Client {
             Authorization::Ready(header) => return Ok(header),
             Authorization::NeedsToken(renewal) => renewal,
         };
-        let _slot = attempt.spec.pace.wait_for_turn().await;
+        let _place = attempt.spec.pace.wait_for_turn().await;
         let mut open = self.log.begin(&self.policy, attempt, renewal.url());
         let request = renewal.request(&self.connections);
         let method = renewal.method();

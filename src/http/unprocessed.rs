@@ -14,10 +14,22 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Response;
 
+use crate::http::connection_error::list_causes;
 use crate::source::Method;
 
 /// The number of connections that are remembered. No source has as many open at a time.
 const MAX_CONNECTIONS: usize = 256;
+
+/// How a server left a request unprocessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unprocessed {
+    /// The connection came to its end. The request may meet the end of the next one too, if many
+    /// requests are under way.
+    ConnectionOver,
+    /// The server refused the request or closed the connection. If it does so again, it may be
+    /// overloaded.
+    Refused,
+}
 
 /// The connections that have brought an answer, by their local address. A new connection that
 /// fails is a fault of the server, but one that has brought answers was closed between two
@@ -41,19 +53,26 @@ impl UsedConnections {
         used.push_back(address);
     }
 
-    /// Returns true if the server has certainly not processed the request, or if it closed a
-    /// connection that had brought answers before it answered a request that may be repeated.
-    pub(super) fn is_unprocessed(&self, error: &reqwest::Error, method: Method) -> bool {
-        let is_refused = causes(error).any(|cause| {
-            let is_refused = cause.downcast_ref().is_some_and(is_refused_by_http2);
+    /// Returns how the server left a request unprocessed. Returns `None` if it may have processed
+    /// the request, unless it closed a connection that had brought answers and the request may be
+    /// repeated.
+    pub(super) fn explain(&self, error: &reqwest::Error, method: Method) -> Option<Unprocessed> {
+        let is_connection_over = list_causes(error).any(|cause| {
+            let is_goodbye = cause.downcast_ref().is_some_and(is_goodbye);
             let is_unsent = cause.downcast_ref().is_some_and(hyper::Error::is_canceled);
-            is_refused || is_unsent
+            is_goodbye || is_unsent
         });
-        is_refused || (method == Method::Get && self.is_closed_between_requests(error))
+        if is_connection_over {
+            return Some(Unprocessed::ConnectionOver);
+        }
+        let mut causes = list_causes(error);
+        let is_refused = causes.any(|cause| cause.downcast_ref().is_some_and(is_refused_stream));
+        let is_repeatable = method == Method::Get && self.is_closed_between_requests(error);
+        (is_refused || is_repeatable).then_some(Unprocessed::Refused)
     }
 
     fn is_closed_between_requests(&self, error: &reqwest::Error) -> bool {
-        let connection = causes(error).find_map(|cause| {
+        let connection = list_causes(error).find_map(|cause| {
             let error = cause.downcast_ref::<legacy::Error>()?;
             let mut extensions = hyper::http::Extensions::new();
             error.connect_info()?.get_extras(&mut extensions);
@@ -61,22 +80,17 @@ impl UsedConnections {
         });
         let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_used = connection.is_some_and(|connection| used.contains(&connection));
-        is_used && causes(error).any(is_closed)
+        is_used && list_causes(error).any(is_closed)
     }
 }
 
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    let first: &(dyn StdError + 'static) = error;
-    std::iter::successors(Some(first), |cause| (*cause).source())
+/// Returns true if the server ends the connection by a `GOAWAY` that does not cover the request.
+fn is_goodbye(error: &h2::Error) -> bool {
+    error.is_remote() && error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
 }
 
-/// Returns true if the server closed the connection by a `GOAWAY` that does not cover the
-/// request, or refused its stream.
-fn is_refused_by_http2(error: &h2::Error) -> bool {
-    let reason = error.reason();
-    let is_goodbye = error.is_go_away() && reason == Some(h2::Reason::NO_ERROR);
-    let is_refused = error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM);
-    error.is_remote() && (is_goodbye || is_refused)
+fn is_refused_stream(error: &h2::Error) -> bool {
+    error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
 }
 
 fn is_closed(cause: &(dyn StdError + 'static)) -> bool {

@@ -97,8 +97,9 @@ fn find_root(document: &[u8]) -> Option<String> {
     Some(shorten(&String::from_utf8_lossy(&name)))
 }
 
-/// Puts a text on one line, cuts it after 200 characters, and removes NUL, which PostgreSQL does
-/// not store.
+/// Puts a text on one line, cuts it before the word that exceeds 200 characters, and removes NUL,
+/// which PostgreSQL does not store. A part of a word may be a part of a secret, which the caller
+/// would not recognise.
 pub(crate) fn shorten(text: &str) -> String {
     let is_between = |character: char| character.is_whitespace() || character == '\0';
     let words = text.split(is_between).filter(|word| !word.is_empty());
@@ -106,7 +107,10 @@ pub(crate) fn shorten(text: &str) -> String {
     let words = words.take(MAX_SHOWN);
     let line = words.collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", &line[..end]),
+        Some((end, _)) => {
+            let whole_words = line[..end].rfind(' ').unwrap_or_default();
+            format!("{}…", &line[..whole_words])
+        }
         None => line,
     }
 }
@@ -196,18 +200,18 @@ mod tests {
 
     #[test]
     fn a_long_title_is_shortened_and_a_late_one_is_not_searched_for() {
-        let title = |before: usize, length: usize| {
-            let (before, text) = (" ".repeat(before), "\u{e9}".repeat(length));
+        let words = |count: usize| vec!["\u{e9}"; count].join(" ");
+        let title = |before: usize, text: &str| {
+            let before = " ".repeat(before);
             find_title(format!("<html>{before}<title>{text}</title>").as_bytes())
         };
-        assert_eq!(title(0, MAX_SHOWN), Some("\u{e9}".repeat(MAX_SHOWN)));
-        let cut = "\u{e9}".repeat(MAX_SHOWN) + "…";
-        assert_eq!(title(0, MAX_SHOWN + 1), Some(cut));
-        assert_eq!(title(SEARCHED_BYTES, 1), None);
+        let longest = words(MAX_SHOWN / 2);
+        assert_eq!(title(0, &longest), Some(longest.clone()));
+        assert_eq!(title(0, &words(MAX_SHOWN)), Some(longest + "…"));
+        // a word that is cut may be a part of a secret
+        assert_eq!(title(0, &"a".repeat(MAX_SHOWN + 1)), Some("…".into()));
+        assert_eq!(title(SEARCHED_BYTES, "a"), None);
         assert_eq!(shorten(" a\0b\r\n c "), "a b c");
-        assert_eq!(
-            shorten(&"a b ".repeat(1_000)).chars().count(),
-            MAX_SHOWN + 1
-        );
+        assert_eq!(shorten(&"a b ".repeat(1_000)).chars().count(), MAX_SHOWN);
     }
 }

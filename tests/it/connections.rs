@@ -69,7 +69,7 @@ async fn a_server_that_ends_its_connections_often_costs_no_attempt() {
     const PAGES: usize = 60;
     // nginx ends the connection with GOAWAY while other requests are on their way.
     let server = Http2Server::start("keepalive_requests 3;", PAGES).await;
-    let table = format!("{NUMBER}\nhttp = {{ concurrency = 8 }}");
+    let table = format!("{NUMBER}\nhttp = {{ concurrency = 4 }}");
     let ingest = server.ingest(&table).await;
     let ran = ingest.run(&[]).await.expect(0);
     expect_no_retry(&ran);
@@ -97,7 +97,7 @@ async fn a_server_that_refuses_every_stream_is_given_up() {
     let ingest = publisher.ingest("").await;
     let ran = ingest.run(&[]).await.expect(3);
     ran.expect_log("no page after 3 attempts");
-    assert_eq!(publisher.requests().len(), 3 * 6);
+    assert_eq!(publisher.requests().len(), 3 * 2);
 }
 
 /// Serves a feed of links of which this page is not answered the first time: its connection is
@@ -163,6 +163,17 @@ async fn a_misdirected_request_is_sent_again_once() {
 }
 
 #[tokio::test]
+async fn a_misdirected_request_goes_to_another_connection() {
+    // the second request of each connection is refused
+    let directives = "if ($connection_requests = 2) { return 421; }";
+    let server = Http2Server::start(directives, 2).await;
+    let ingest = server.ingest(NUMBER).await;
+    expect_no_retry(&ingest.run(&[]).await.expect(0));
+    assert_eq!(ingest.count("release").await, 2);
+    assert_eq!(server.read_protocols().len(), 3);
+}
+
+#[tokio::test]
 async fn a_source_may_require_http_1_1() {
     for (table, protocol) in [("", "HTTP/2.0"), ("http.version = \"1.1\"", "HTTP/1.1")] {
         let server = Http2Server::start("", 2).await;
@@ -186,8 +197,9 @@ async fn the_rate_of_a_server_that_tells_none_is_found() {
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, PAGES);
     let retries = usize::try_from(ran.report()["retries"].as_u64().unwrap()).unwrap();
-    // nginx refused at least one of the two requests that followed the first page
-    assert!((1..=PAGES / 10).contains(&retries), "{}", ran.stderr);
+    // nginx refuses at least one of the two requests that follow the first page. A busy machine
+    // sends some requests later than they should be, and the next ones follow too soon then.
+    assert!((1..=PAGES / 4).contains(&retries), "{}", ran.stderr);
 }
 
 /// Serves a page that redirects to itself until its cookie comes back.

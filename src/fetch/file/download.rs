@@ -33,8 +33,9 @@ use crate::http::{
 };
 use crate::source::Http;
 
-/// An attempt is progress only if it brings at least this many bytes.
-const PROGRESS_BYTES: u64 = 1 << 20;
+/// An attempt is progress only if it brings at least this many bytes. Some caches answer a range by
+/// 1 MiB of it, of which a little is on disk already.
+const PROGRESS_BYTES: u64 = 1 << 19;
 
 /// A range begins this many bytes before the end of what is on disk. They show whether the server
 /// sends the same file, and from the right position. They also are there if nothing else is left,
