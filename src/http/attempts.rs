@@ -90,8 +90,9 @@ impl Client {
                 continue;
             }
             if is_throttled {
-                let waiting = policy.wait_after(&failure, backoff)?;
-                self.hold_back_requests(waiting.wait);
+                // other requests wait, although this one does not come again
+                let waiting = policy.wait_after(&failure, backoff);
+                self.hold_back_requests(waiting.map_or(backoff, |waiting| waiting.wait));
             }
             return match status {
                 Some(status) if is_handled || is_in(spec.final_statuses) => {

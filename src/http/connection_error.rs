@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::config;
 use crate::error::{Error, Kind};
+use crate::http::causes::{describe, describe_causes, list_causes};
 use crate::http::failure::Failure;
 use crate::http::proxy::{self, Proxy};
 use crate::http::public_host::NotPublicError;
@@ -261,24 +262,6 @@ fn show_time(time: UnixTime) -> String {
     time.map_or_else(|| "an unknown time".into(), |time| time.to_string())
 }
 
-/// Returns the error and its causes. `std::io::Error` skips the error that it wraps, so its cause
-/// is looked up in another way.
-pub(super) fn list_causes<'e>(
-    error: &'e (dyn StdError + 'static),
-) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| next_cause(*error))
-}
-
-fn next_cause<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
-    let wrapped = error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref);
-    match wrapped {
-        Some(wrapped) => Some(wrapped),
-        None => error.source(),
-    }
-}
-
 fn find_cause<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
     list_causes(error).find_map(|cause| cause.downcast_ref::<E>())
 }
@@ -308,22 +291,4 @@ fn has_timed_out(error: &reqwest::Error) -> bool {
 fn describe_cause(error: &reqwest::Error) -> String {
     let last = list_causes(error).skip(1).last();
     last.map_or_else(|| "the reason is unknown".into(), describe)
-}
-
-/// Returns the texts of all causes, without that of reqwest itself, which shows the URL.
-pub(super) fn describe_causes(error: &reqwest::Error) -> String {
-    let mut texts: Vec<String> = list_causes(error).skip(1).map(describe).collect();
-    // an error that only wraps another one has the same text
-    texts.dedup();
-    texts.join(": ")
-}
-
-/// Returns the text of one error. A server may add any text to an error of HTTP/2, which is left
-/// out because it may have the URL of the request with its secrets.
-fn describe(cause: &(dyn StdError + 'static)) -> String {
-    let http2 = cause.downcast_ref::<h2::Error>();
-    match http2.and_then(h2::Error::reason) {
-        Some(reason) => format!("{}: {reason:?}", reason.description()),
-        None => cause.to_string(),
-    }
 }

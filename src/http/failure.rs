@@ -10,7 +10,7 @@ use reqwest::{Response, StatusCode};
 use crate::error::{Error, Kind, Result};
 use crate::http::answer::Answer;
 use crate::http::backoff;
-use crate::http::connection_error::describe_causes;
+use crate::http::causes::describe_causes;
 use crate::http::header::text_header;
 use crate::http::wire::Interruption;
 use crate::redact::Redactor;

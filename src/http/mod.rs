@@ -16,6 +16,7 @@ mod attempts;
 mod auth;
 pub(crate) mod backoff;
 pub(crate) mod body;
+mod causes;
 mod client;
 mod concurrency;
 mod connection_error;

@@ -59,8 +59,8 @@ pub(crate) trait Receive: Sync {
     }
 
     /// Returns true if a failed attempt has received something that the next attempt continues
-    /// from. The attempts are then counted from one again. A second call
-    /// returns false until more has arrived.
+    /// from. The attempts are then counted from one again. A second call returns false until more
+    /// has arrived.
     fn take_progress(&self) -> bool {
         false
     }

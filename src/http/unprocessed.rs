@@ -14,7 +14,7 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Response;
 
-use crate::http::connection_error::list_causes;
+use crate::http::causes::list_causes;
 use crate::source::Method;
 
 /// The number of connections that are remembered. No source has as many open at a time.

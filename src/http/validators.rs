@@ -16,6 +16,9 @@ const LONGEST: usize = 1024;
 /// HTTP dates count seconds, so a page may change again in the second in which it was served.
 const SETTLED: Duration = Duration::from_secs(2);
 
+/// The ends that Apache adds to the `ETag` of a response that it compresses.
+const COMPRESSION_SUFFIXES: [&str; 2] = ["-gzip\"", "-br\""];
+
 /// Reads the validators of a response. Leaves out those that cannot be sent back in a header or
 /// do not identify the page.
 pub(super) fn read_headers(headers: &HeaderMap, now: SystemTime) -> Validators {
@@ -32,9 +35,6 @@ pub(super) fn read_headers(headers: &HeaderMap, now: SystemTime) -> Validators {
             .map(str::to_owned),
     }
 }
-
-/// The ends that Apache adds to the `ETag` of a response that it compresses.
-const COMPRESSION_SUFFIXES: [&str; 2] = ["-gzip\"", "-br\""];
 
 /// Returns the headers that ask for a page only if it has changed.
 pub(super) fn conditional_headers(validators: &Validators) -> HeaderMap {
