@@ -4,6 +4,7 @@
 //! reqwest are not shown themselves, because they show whole URLs.
 
 use std::error::Error as StdError;
+use std::ffi::OsString;
 use std::io;
 
 use jiff::Timestamp;
@@ -178,10 +179,10 @@ fn describe_certificate(error: &CertificateError, name: &str) -> String {
     let certificate = format!("the certificate of {name}");
     match error {
         CertificateError::UnknownIssuer => format!(
-            "{certificate} is of an authority that this machine does not trust; `SSL_CERT_FILE` \
-             names the file of a private authority; or else the server does not send the \
-             intermediate certificate of its authority, which browsers fetch and other programs \
-             do not"
+            "{certificate} is of an authority that this machine does not trust; {}; or else the \
+             server does not send the intermediate certificate of its authority, which browsers \
+             fetch and other programs do not",
+            describe_certificate_file(std::env::var_os("SSL_CERT_FILE"))
         ),
         CertificateError::ExpiredContext { time, not_after } => format!(
             "{certificate} expired at {}; by this machine's clock it is {}",
@@ -205,6 +206,22 @@ fn describe_certificate(error: &CertificateError, name: &str) -> String {
              server needs one that an authority has signed"
         ),
         error => format!("{certificate} is not accepted: {error}"),
+    }
+}
+
+/// Says what `SSL_CERT_FILE` has to do with an authority that is not trusted. A file that cannot be
+/// read is otherwise ignored.
+fn describe_certificate_file(path: Option<OsString>) -> String {
+    let Some(path) = path.filter(|path| !path.is_empty()) else {
+        return "`SSL_CERT_FILE` names the file of a private authority".into();
+    };
+    let shown = path.display();
+    match std::fs::read(&path) {
+        Err(error) => format!("`SSL_CERT_FILE` names {shown}, which cannot be read: {error}"),
+        Ok(content) => match memchr::memmem::find(&content, b"-----BEGIN CERTIFICATE-----") {
+            None => format!("`SSL_CERT_FILE` names {shown}, which has no certificate in PEM"),
+            Some(_) => format!("`SSL_CERT_FILE` names {shown}, which does not have it"),
+        },
     }
 }
 
@@ -291,4 +308,37 @@ fn has_timed_out(error: &reqwest::Error) -> bool {
 fn describe_cause(error: &reqwest::Error) -> String {
     let last = list_causes(error).skip(1).last();
     last.map_or_else(|| "the reason is unknown".into(), describe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_certificates_that_is_ignored_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |name: &str, content: Option<&str>, expected: &str| {
+            let path = directory.path().join(name);
+            if let Some(content) = content {
+                std::fs::write(&path, content).unwrap();
+            }
+            let said = describe_certificate_file(Some(path.clone().into()));
+            let named = format!("`SSL_CERT_FILE` names {}, which {expected}", path.display());
+            assert!(said.starts_with(&named), "{said}");
+        };
+        check("missing", None, "cannot be read: ");
+        check(
+            "key",
+            Some("-----BEGIN PRIVATE KEY-----"),
+            "has no certificate",
+        );
+        check(
+            "other",
+            Some("-----BEGIN CERTIFICATE-----"),
+            "does not have it",
+        );
+        for unset in [None, Some(OsString::new())] {
+            assert!(describe_certificate_file(unset).contains("a private authority"));
+        }
+    }
 }

@@ -442,7 +442,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unknown_rate_is_found_with_few_refusals_and_little_delay() {
-        let (pages, runs) = (120, 40);
+        let (pages, runs) = (150, 40);
         for (concurrency, interval) in [(1, 1000), (8, 1000), (1, 200), (8, 200)] {
             let interval = Duration::from_millis(interval);
             let (mut throttled, mut took) = (0, Duration::ZERO);

@@ -3,7 +3,7 @@
 //! Many servers throttle requests above a rate that nobody has written down, and do not say when
 //! to come back. The first answer after the first throttled request gives a time between two
 //! requests that the server accepts: the time since the first request, divided by the answers so
-//! far. Each answer then shortens it by a quarter, until the server throttles again. From then on
+//! far. Each answer then shortens it by two fifths, until the server throttles again. From then on
 //! the shortest accepted time is known to lie between one that was throttled and one that was
 //! answered. Smaller steps, and then their geometric mean, bring the two close to each other.
 //! Afterwards the accepted time is kept for more and more answers before a shorter one is tried,
@@ -19,7 +19,7 @@
 use std::time::Duration;
 
 /// Each answer multiplies the time by this factor until a request is throttled.
-const FIRST_STEP: f64 = 0.75;
+const FIRST_STEP: f64 = 0.6;
 
 /// The factor after a request has been throttled.
 const STEP: f64 = 0.85;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::harness::{Ingest, ProgramOutput, SOURCE};
@@ -28,15 +28,18 @@ async fn run_at(url: &str, environment: &[(&str, &str)]) -> (Ingest, ProgramOutp
     (ingest, ran)
 }
 
-/// Returns the address of a port on which nothing listens.
-async fn closed_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
+/// Returns an address that refuses connections while the socket exists, because no other process
+/// can take its port.
+fn closed_address() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 #[tokio::test]
 async fn a_server_that_cannot_be_reached_is_named_with_its_port() {
-    let closed = closed_address().await;
+    let (_reserved, closed) = closed_address();
     for (url, says) in [
         (
             format!("http://{closed}/path?query=secret"),
@@ -77,7 +80,7 @@ async fn a_host_whose_name_shows_a_secret_is_not_named() {
 
 #[tokio::test]
 async fn a_proxy_that_cannot_be_reached_is_named() {
-    let closed = closed_address().await;
+    let (_reserved, closed) = closed_address();
     let proxy = format!("http://me:hunter@{closed}");
     let (http, https) = ("http://a.invalid/", "https://a.invalid/");
     let socks = format!("socks5h://{closed}");
@@ -171,7 +174,7 @@ async fn a_proxy_that_would_be_ignored_ends_the_command() {
 #[tokio::test]
 async fn each_form_of_no_proxy_excepts_what_it_is_documented_to_except() {
     let proxy = Publisher::serve(|_| Reply::json(package(&[release(1)], ""))).await;
-    let closed = closed_address().await;
+    let (_reserved, closed) = closed_address();
     let port = closed.port();
     let address = format!("http://{closed}/");
     let name = "http://data.publisher.invalid/";
@@ -202,7 +205,8 @@ async fn each_form_of_no_proxy_excepts_what_it_is_documented_to_except() {
 async fn a_variable_in_upper_case_counts_before_the_one_in_lower_case() {
     let proxy = Publisher::serve(|_| Reply::json(package(&[release(1)], ""))).await;
     let url = &*proxy.url("");
-    let closed = format!("http://{}", closed_address().await);
+    let (_reserved, closed) = closed_address();
+    let closed = format!("http://{closed}");
     for (environment, code) in [
         (vec![("HTTP_PROXY", url), ("http_proxy", &*closed)], 0),
         (vec![("HTTP_PROXY", &*closed), ("http_proxy", url)], 3),

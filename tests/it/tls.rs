@@ -157,8 +157,7 @@ async fn a_publisher_with_an_untrusted_certificate_gets_no_request() {
         Case {
             authority: "other",
             says: Some(
-                "is of an authority that this machine does not trust; `SSL_CERT_FILE` names the \
-                 file of a private authority; or else the server does not send the intermediate \
+                "which does not have it; or else the server does not send the intermediate \
                  certificate of its authority",
             ),
             ..believed
