@@ -105,7 +105,7 @@ impl Server<'_> {
         match text {
             PROXY_WANTS_CREDENTIALS => format!(
                 "{proxy} refused the tunnel to {name}: status 407, it asks for a user and a \
-                 password, which `{}` may contain",
+                 password, or refuses those in `{}`",
                 proxy.variable
             ),
             // the library does not tell the status

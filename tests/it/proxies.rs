@@ -133,7 +133,7 @@ async fn a_proxy_that_refuses_a_tunnel_is_named() {
     for (status, says) in [
         (
             407,
-            "status 407, it asks for a user and a password, which `HTTPS_PROXY` may contain",
+            "status 407, it asks for a user and a password, or refuses those in `HTTPS_PROXY`",
         ),
         (403, "its status is neither 200 nor 407"),
         (502, "its status is neither 200 nor 407"),
