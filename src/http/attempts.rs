@@ -67,32 +67,30 @@ impl Client {
                 waits = RetryWaits::new(&self.limits);
                 number = 1;
             }
-            let policy = self.retry_policy();
-            let (is_retryable, is_throttled) =
-                (policy.is_retryable(&failure), policy.is_throttled(&failure));
+            let is_retryable = self.retry_policy().is_retryable(&failure);
+            let is_throttled = self.retry_policy().is_throttled(&failure);
             if is_throttled {
                 // the requests of a source wait together, and not one after the other
                 waits.skip_to(spec.pace.throttled_in_a_row());
             }
-            let next_wait = waits.next().filter(|_| is_retryable);
-            let backoff = next_wait.unwrap_or(self.limits.first_wait);
-            let backoff = match is_throttled {
-                true => spec.pace.shorten_wait(backoff),
-                false => backoff,
+            let shorten = |wait| match is_throttled {
+                true => spec.pace.shorten_wait(wait),
+                false => wait,
             };
+            let next_wait = waits.next().filter(|_| is_retryable).map(shorten);
             let status = failure.target_status();
             let is_in = |statuses: &[u16]| status.is_some_and(|it| statuses.contains(&it));
             let is_handled = is_in(spec.handled_statuses) && (number > 1 || !is_retryable);
-            if next_wait.is_some() && !is_handled {
-                self.wait_to_retry(attempt, &failure, place, backoff)
-                    .await?;
+            if let Some(wait) = next_wait.filter(|_| !is_handled) {
+                self.wait_to_retry(attempt, &failure, place, wait).await?;
                 number += 1;
                 continue;
             }
             if is_throttled {
                 // other requests wait, although this one does not come again
-                let waiting = policy.wait_after(&failure, backoff);
-                self.hold_back_requests(waiting.map_or(backoff, |waiting| waiting.wait));
+                let wait = next_wait.unwrap_or_else(|| shorten(self.limits.first_wait));
+                let waiting = self.retry_policy().wait_after(&failure, wait);
+                self.hold_back_requests(waiting.map_or(wait, |waiting| waiting.wait));
             }
             return match status {
                 Some(status) if is_handled || is_in(spec.final_statuses) => {
@@ -138,13 +136,13 @@ impl Client {
         }
         drop(place);
         warn!(
-            source.name = %self.source_name,
+            source.name = %self.source.name,
             page = spec.page,
             attempt = number,
             wait_ms = wait.as_millis(),
             "page {} of {}: {failure}; asking again in {wait:.1?}",
             spec.page,
-            self.source_name,
+            self.source.name,
         );
         tokio::time::sleep(wait).await;
         self.log.retries.fetch_add(1, Relaxed);
@@ -197,7 +195,7 @@ impl Client {
             }
         }
         let mut message = format!("more than {MAX_REDIRECTS} redirects in a row");
-        if sets_cookies && !self.http.cookies {
+        if sets_cookies && !self.source.http.cookies {
             message.push_str(
                 "; they set a cookie, and the server may want it back: see `http.cookies`",
             );

@@ -18,14 +18,12 @@ use crate::http::secret::Secrets;
 use crate::http::setup;
 use crate::http::target::TargetPolicy;
 use crate::http::unprocessed::UsedConnections;
-use crate::source::{self, Source};
+use crate::source::Source;
 
 /// Sends the requests of one source, no faster than the source allows.
 pub(crate) struct Client {
-    pub(super) source_name: String,
-    source: Source,
+    pub(super) source: Source,
     cookies: Option<Arc<HomeCookies>>,
-    pub(super) http: source::Http,
     pub(crate) limits: config::Fetch,
     pub(super) connections: reqwest::Client,
     /// Connections to hosts that are allowed only by `*` in `http.allow_hosts`. `None` if the
@@ -64,9 +62,7 @@ impl Client {
             false => None,
         };
         Ok(Self {
-            source_name: source.name.clone(),
             source: source.clone(),
-            http: source.http.clone(),
             connections: setup::build_client(source, &limits, &policy, cookies.clone(), None)?,
             cookies,
             limits,
@@ -100,7 +96,7 @@ impl Client {
 
     pub(super) fn retry_policy(&self) -> RetryPolicy<'_> {
         RetryPolicy {
-            http: &self.http,
+            http: &self.source.http,
             limits: &self.limits,
         }
     }

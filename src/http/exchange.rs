@@ -18,7 +18,7 @@ use crate::http::connection_error::Server;
 use crate::http::error_text::{self, Shown};
 use crate::http::failure::Failure;
 use crate::http::header::{empty_length, url_text};
-use crate::http::pace::{Outcome, Place};
+use crate::http::pace::Place;
 use crate::http::receive::{ArrivingBody, Receive};
 use crate::http::request_spec::Attempt;
 use crate::http::target::{RequestBody, Target};
@@ -60,13 +60,7 @@ impl Client {
             Ok(response) => {
                 let status = response.status();
                 open.status = Some(status.as_u16());
-                if self.retry_policy().is_throttling(status) {
-                    place.record(Outcome::Throttled);
-                } else if status.is_server_error() {
-                    place.record(Outcome::Failed);
-                } else {
-                    place.record(Outcome::Answered);
-                }
+                place.record(self.retry_policy().classify(status));
                 // these answer our request for a range, even if the source declares them as
                 // statuses to handle
                 let is_range = asks_for_range
@@ -79,8 +73,8 @@ impl Client {
                 } else if status.is_success() || is_range {
                     let arriving = ArrivingBody {
                         url,
-                        source: &self.source_name,
-                        http: &self.http,
+                        source: &self.source.name,
+                        http: &self.source.http,
                         limits: &self.limits,
                         count_bytes: &|bytes| open.count_bytes(bytes),
                         validators: self.read_validators(attempt, url, &response),
@@ -92,7 +86,7 @@ impl Client {
                 {
                     let validators = self.read_validators(attempt, url, &response);
                     Ok(Exchanged::Answer(Answer::Unchanged(validators)))
-                } else if self.http.redirects
+                } else if self.source.http.redirects
                     && let Some(location) = find_location(&response)
                 {
                     follow(url, method, &response, location)
@@ -151,7 +145,7 @@ impl Client {
                 },
             };
             debug!(
-                source.name = %self.source_name,
+                source.name = %self.source.name,
                 "the server has not processed a request ({why:?}), which is sent again at once",
             );
             resends_left = match why {
@@ -205,7 +199,10 @@ impl Client {
     /// declared meaning, so the body is not read and a redirect is not followed.
     fn is_handled(&self, attempt: Attempt<'_>, status: StatusCode) -> bool {
         let status = status.as_u16();
-        let handled = [attempt.spec.handled_statuses, &self.http.retry_status];
+        let handled = [
+            attempt.spec.handled_statuses,
+            &self.source.http.retry_status,
+        ];
         handled.iter().any(|statuses| statuses.contains(&status))
     }
 

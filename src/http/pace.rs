@@ -37,9 +37,10 @@ struct State {
     spacing: Spacing,
     /// The number of requests that hold a place.
     under_way: usize,
-    /// How many of them started after the last throttled one.
+    /// The number of requests under way that started after the last throttled one.
     started_after: usize,
-    /// How many of them were throttled. Each keeps its place until the wait after it is known.
+    /// The number of requests under way that were throttled. Each keeps its place until the wait
+    /// after it is known.
     throttled: usize,
     /// The number of requests that have started, and that number when the server last throttled
     /// one. If a request up to it is throttled too, that is nothing new, because both were under
@@ -200,7 +201,7 @@ impl Pace {
     /// all requests.
     pub(super) fn hold_back(&self, wait: Duration) {
         let mut state = self.state();
-        // a wait that no clock can count never ends, but every wait here has a limit
+        // a wait that no clock can count is left out
         let until = Instant::now().checked_add(wait);
         state.quiet_until = state.quiet_until.max(until);
     }

@@ -9,6 +9,7 @@ use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::http::backoff;
 use crate::http::failure::Failure;
+use crate::http::pace::Outcome;
 use crate::source::Http;
 
 #[derive(Clone, Copy)]
@@ -51,9 +52,20 @@ impl RetryPolicy<'_> {
         }
     }
 
+    /// Returns what a status says about the pace of requests.
+    pub(super) fn classify(self, status: StatusCode) -> Outcome {
+        if self.is_throttling(status) {
+            Outcome::Throttled
+        } else if status.is_server_error() {
+            Outcome::Failed
+        } else {
+            Outcome::Answered
+        }
+    }
+
     /// Returns true if the status asks for fewer requests. The statuses of `http.retry_status` do
     /// so too, because some servers throttle by 403.
-    pub(super) fn is_throttling(self, status: StatusCode) -> bool {
+    fn is_throttling(self, status: StatusCode) -> bool {
         matches!(status.as_u16(), 429 | 503) || self.is_configured(status)
     }
 
