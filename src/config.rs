@@ -166,7 +166,7 @@ pub struct Fetch {
     /// not count. Release packages compress to between a tenth and a thirtieth of their size. An
     /// archive that compresses to less than a two-hundredth was probably made to do harm.
     pub max_ratio: u32,
-    /// The largest number of attempts for a page.
+    /// The largest number of attempts for a page, and of throttled requests in a row.
     pub attempts: u32,
     /// The wait before the second attempt. It doubles with each further attempt, and chance adds
     /// or subtracts up to half of it.

@@ -69,10 +69,12 @@ impl Client {
             }
             let is_retryable = self.retry_policy().is_retryable(&failure);
             let is_throttled = self.retry_policy().is_throttled(&failure);
-            if is_throttled {
-                // the requests of a source wait together, and not one after the other
-                waits.skip_to(spec.pace.throttled_in_a_row());
-            }
+            let refused_in_a_row = match is_throttled {
+                true => spec.pace.throttled_in_a_row(),
+                false => 0,
+            };
+            // the requests of a source wait together, and not one after the other
+            waits.skip_to(refused_in_a_row);
             let shorten = |wait| match is_throttled {
                 true => spec.pace.shorten_wait(wait),
                 false => wait,
@@ -96,7 +98,7 @@ impl Client {
                 Some(status) if is_handled || is_in(spec.final_statuses) => {
                     Ok(Answer::Status(status))
                 }
-                _ => failure.give_up(number),
+                _ => failure.give_up(number, refused_in_a_row),
             };
         }
     }
@@ -113,7 +115,7 @@ impl Client {
             };
             let is_retryable = self.retry_policy().is_retryable(&failure);
             let Some(backoff) = waits.next().filter(|_| is_retryable) else {
-                return failure.give_up::<()>(number).map(|_| ());
+                return failure.give_up::<()>(number, 0).map(|_| ());
             };
             self.wait_to_retry(attempt, &failure, None, backoff).await?;
             number += 1;

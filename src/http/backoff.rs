@@ -14,6 +14,7 @@ use crate::retry::Backoff;
 /// several processes do not return at the same moment. No wait exceeds `fetch.longest_wait`.
 pub(super) struct RetryWaits {
     backoff: Backoff,
+    attempts: u32,
     taken: u32,
     left: u32,
 }
@@ -22,15 +23,27 @@ impl RetryWaits {
     pub(super) fn new(limits: &config::Fetch) -> Self {
         Self {
             backoff: Backoff::new(limits.first_wait, limits.longest_wait),
+            attempts: limits.attempts,
             taken: 0,
             left: limits.attempts.saturating_sub(1),
         }
     }
 
-    /// Skips waits, so that the next one is the wait with this number, if it is later in the
-    /// schedule. The first wait has the number 1.
-    pub(super) fn skip_to(&mut self, number: u32) {
-        while self.taken + 1 < number && self.next().is_some() {}
+    /// Makes the next wait as long as the one after this number of refusals, if the server refused
+    /// so many requests in a row, of this page or others. This uses up no attempt, unless it
+    /// refused as many as one page has attempts. Then there is no wait left.
+    pub(super) fn skip_to(&mut self, refused_in_a_row: u32) {
+        while self.taken + 1 < refused_in_a_row.min(self.attempts) {
+            self.take_wait();
+        }
+        if refused_in_a_row >= self.attempts {
+            self.left = 0;
+        }
+    }
+
+    fn take_wait(&mut self) -> Duration {
+        self.taken += 1;
+        self.backoff.next_wait()
     }
 }
 
@@ -39,8 +52,7 @@ impl Iterator for RetryWaits {
 
     fn next(&mut self) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
-        self.taken += 1;
-        Some(self.backoff.next_wait())
+        Some(self.take_wait())
     }
 }
 
@@ -124,6 +136,26 @@ mod tests {
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(date);
             let _ = retry_after(&value, now);
         }
+    }
+
+    #[test]
+    fn refusals_of_other_pages_lengthen_waits_and_use_up_no_attempt() {
+        let second = Duration::from_secs(1);
+        let limits = config::Fetch {
+            attempts: 5,
+            first_wait: second,
+            longest_wait: second * 60,
+            ..Default::default()
+        };
+        let mut waits = RetryWaits::new(&limits);
+        waits.skip_to(3);
+        waits.skip_to(2);
+        assert!(waits.next().unwrap() >= second * 2);
+        assert_eq!(waits.count(), 3);
+
+        let mut waits = RetryWaits::new(&limits);
+        waits.skip_to(5);
+        assert_eq!(waits.next(), None);
     }
 
     #[test]

@@ -137,8 +137,14 @@ impl Failure {
 
     /// Returns the result of a request that gets no further attempt. An unreadable body is an
     /// answer, and every other failure is an error.
-    pub(super) fn give_up<T>(self, attempts: u32) -> Result<Answer<T>> {
+    ///
+    /// `refused_in_a_row` counts the requests of the source that its server throttled without an
+    /// answer between them. It is shown if it is the reason for giving up before the last attempt.
+    pub(super) fn give_up<T>(self, attempts: u32, refused_in_a_row: u32) -> Result<Answer<T>> {
         let after = |what: String| match attempts {
+            _ if refused_in_a_row > attempts => {
+                format!("{what} after {refused_in_a_row} refused requests in a row")
+            }
             1 => what,
             _ => format!("{what} after {attempts} attempts"),
         };
