@@ -36,6 +36,13 @@ impl Backoff {
         Self { schedule, longest }
     }
 
+    /// Leaves chance out, so that a test knows how long all waits take.
+    #[cfg(test)]
+    pub(crate) fn without_chance(mut self) -> Self {
+        self.schedule.randomization_factor = 0.0;
+        self
+    }
+
     pub(crate) fn next_wait(&mut self) -> Duration {
         let wait = self.schedule.next_backoff();
         wait.map_or(self.longest, |wait| wait.min(self.longest))

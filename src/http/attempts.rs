@@ -74,7 +74,7 @@ impl Client {
                 false => 0,
             };
             // the requests of a source wait together, and not one after the other
-            waits.skip_to(refused_in_a_row);
+            waits.lengthen(refused_in_a_row);
             let shorten = |wait| match is_throttled {
                 true => spec.pace.shorten_wait(wait),
                 false => wait,

@@ -15,6 +15,7 @@ use crate::retry::Backoff;
 pub(super) struct RetryWaits {
     backoff: Backoff,
     attempts: u32,
+    /// The number of waits of the schedule that were taken or skipped.
     taken: u32,
     left: u32,
 }
@@ -29,10 +30,18 @@ impl RetryWaits {
         }
     }
 
-    /// Makes the next wait as long as the one after this number of refusals, if the server refused
-    /// so many requests in a row, of this page or others. This uses up no attempt, unless it
-    /// refused as many as one page has attempts. Then there is no wait left.
-    pub(super) fn skip_to(&mut self, refused_in_a_row: u32) {
+    /// Leaves chance out, so that a test knows how long all waits take.
+    #[cfg(test)]
+    pub(super) fn without_chance(mut self) -> Self {
+        self.backoff = self.backoff.without_chance();
+        self
+    }
+
+    /// Makes the next wait at least as long as the schedule says after this number of refusals.
+    /// The server refused so many requests of the source in a row, for this page or for others.
+    /// That uses up no attempt of this page. But if the number reaches `fetch.attempts`, no wait is
+    /// left, because the server has refused as much as one page may be refused.
+    pub(super) fn lengthen(&mut self, refused_in_a_row: u32) {
         while self.taken + 1 < refused_in_a_row.min(self.attempts) {
             self.take_wait();
         }
@@ -148,13 +157,13 @@ mod tests {
             ..Default::default()
         };
         let mut waits = RetryWaits::new(&limits);
-        waits.skip_to(3);
-        waits.skip_to(2);
+        waits.lengthen(3);
+        waits.lengthen(2);
         assert!(waits.next().unwrap() >= second * 2);
         assert_eq!(waits.count(), 3);
 
         let mut waits = RetryWaits::new(&limits);
-        waits.skip_to(5);
+        waits.lengthen(5);
         assert_eq!(waits.next(), None);
     }
 

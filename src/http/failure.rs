@@ -25,7 +25,7 @@ pub(crate) enum Failure {
     Status {
         status: StatusCode,
         retry_after: Option<Duration>,
-        /// What the body of the response says about the status, on one line and without secrets.
+        /// The body of the response may say why. This is its text, on one line and without secrets.
         explanation: Option<String>,
         /// True if this is the status of a request for a token. It says nothing about the target
         /// that the token is needed for.

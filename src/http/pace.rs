@@ -62,7 +62,7 @@ struct Started {
     start: Start,
 }
 
-/// What a response says about the pace of requests.
+/// Classifies a response by what it means for the pace of requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Outcome {
     Answered,
@@ -401,15 +401,15 @@ mod tests {
     /// Fails with the number of attempts if a page is given up.
     async fn crawl(
         accepts: impl Fn() -> bool,
+        new_waits: impl Fn() -> RetryWaits,
         concurrency: usize,
         pages: usize,
     ) -> Result<(usize, Duration), u32> {
         let pace = Pace::new(None, concurrency);
         let throttled = AtomicUsize::new(0);
         let left = AtomicUsize::new(pages);
-        let limits = config::Fetch::default();
         let fetch_page = async || {
-            let mut waits = RetryWaits::new(&limits);
+            let mut waits = new_waits();
             for attempt in 1_u32.. {
                 let mut place = pace.wait_for_turn().await;
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -421,7 +421,7 @@ mod tests {
                 }
                 throttled.fetch_add(1, Relaxed);
                 place.record(Outcome::Throttled);
-                waits.skip_to(pace.throttled_in_a_row());
+                waits.lengthen(pace.throttled_in_a_row());
                 let wait = pace.shorten_wait(waits.next().ok_or(attempt)?);
                 pace.hold_back(wait);
                 drop(place);
@@ -444,6 +444,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_unknown_rate_is_found_with_few_refusals_and_little_delay() {
         let (pages, runs) = (150, 40);
+        let limits = config::Fetch::default();
+        let new_waits = || RetryWaits::new(&limits);
         for (concurrency, interval) in [(1, 1000), (8, 1000), (1, 200), (8, 200)] {
             let interval = Duration::from_millis(interval);
             let (mut throttled, mut took) = (0, Duration::ZERO);
@@ -451,7 +453,7 @@ mod tests {
                 let last = None;
                 let server = Mutex::new(Strict { interval, last });
                 let accepts = || server.lock().unwrap().accepts();
-                let (times, time) = crawl(accepts, concurrency, pages).await.unwrap();
+                let (times, time) = crawl(accepts, new_waits, concurrency, pages).await.unwrap();
                 throttled += times;
                 took += time;
             }
@@ -466,10 +468,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_throttles_everything_for_a_while_is_not_given_up() {
+        // By chance, all waits of a page may take a minute or three. Without it, they take two.
+        let limits = config::Fetch::default();
+        let new_waits = || RetryWaits::new(&limits).without_chance();
         for (quiet, is_given_up) in [(30, false), (90, false), (300, true)] {
             let began = Instant::now();
             let accepts = || began.elapsed() > Duration::from_secs(quiet);
-            let crawled = crawl(accepts, 8, 20).await;
+            let crawled = crawl(accepts, new_waits, 8, 20).await;
             assert_eq!(crawled.is_err(), is_given_up, "{quiet} s: {crawled:?}");
             if is_given_up {
                 assert!(began.elapsed() < Duration::from_secs(quiet), "{began:?}");

@@ -1,5 +1,6 @@
 //! Checks the proxies that the environment names, and tells which one a request goes to.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use hyper_util::client::proxy::matcher::Matcher;
@@ -66,13 +67,17 @@ fn name(url: &Url, environment: impl Fn(&str) -> Option<String>) -> Option<Proxy
     })
 }
 
-/// Parses the URL of a proxy, in which the scheme may be missing.
 fn parse(value: &str) -> Option<Url> {
-    let url = match value.contains("://") {
-        true => Url::parse(value),
-        false => Url::parse(&format!("http://{value}")),
-    };
+    let url = Url::parse(&add_scheme(value));
     url.ok().filter(Url::has_host)
+}
+
+/// Returns the URL of a proxy, in which the scheme may be missing.
+fn add_scheme(value: &str) -> Cow<'_, str> {
+    match value.contains("://") {
+        true => value.into(),
+        false => format!("http://{value}").into(),
+    }
 }
 
 /// Refuses a proxy that reqwest would silently ignore: one of another scheme, one that is not a
@@ -88,11 +93,7 @@ pub(super) fn check(environment: impl Fn(&str) -> Option<String>) -> Result<()> 
             let what = format!("the proxy that the environment's {name} names");
             Err(Error::config(format!("{what}: {why}")))
         };
-        let is_whole = value.contains("://");
-        let url = match is_whole {
-            true => value.clone(),
-            false => format!("http://{value}"),
-        };
+        let url = add_scheme(&value);
         if url.matches('@').count() > 1 || has_unclear_userinfo(&url) {
             return refuse(ENCODING_ADVICE);
         }

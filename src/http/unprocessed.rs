@@ -20,7 +20,7 @@ use crate::source::Method;
 /// The number of connections that are remembered. No source has as many open at a time.
 const MAX_CONNECTIONS: usize = 256;
 
-/// How a server left a request unprocessed.
+/// Says how a server left a request unprocessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unprocessed {
     /// The connection came to its end. The request may meet the end of the next one too, if many

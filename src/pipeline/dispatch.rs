@@ -84,7 +84,7 @@ pub(super) struct DispatchResult {
     pub(super) counts: Counts,
     pub(super) unchanged: u64,
     pub(super) unreadable: u64,
-    /// What the first page is that could not be read.
+    /// Describes the first page that could not be read.
     first_unreadable: String,
     /// The number of stretches of the feed that are skipped, by this run or an earlier one.
     skipped: u64,

@@ -228,7 +228,7 @@ struct Socks {
     task: JoinHandle<()>,
 }
 
-/// What the proxy does with a request.
+/// Decides which requests the proxy lets through.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rule {
     Open,

@@ -53,7 +53,7 @@ struct Download<'a> {
     file: Mutex<KnownFile>,
 }
 
-/// What the responses so far say about the file.
+/// The responses so far tell this about the file.
 #[derive(Default)]
 struct KnownFile {
     /// Identifies the content of the file: its `ETag` or `Last-Modified`.

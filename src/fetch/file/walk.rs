@@ -53,7 +53,7 @@ pub(crate) struct FileWalk {
     found: VecDeque<NextPiece>,
     /// True if nothing more can be cut off.
     is_at_end: bool,
-    /// What the first part is that could not be read, if there is one.
+    /// Describes the first part that could not be read, if there is one.
     unreadable: Option<String>,
     is_over: bool,
 }
