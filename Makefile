@@ -68,8 +68,8 @@ audit: ## check the dependencies for security advisories
 	cargo deny --locked check advisories
 
 bench: ## run the benchmarks
-	@.ci/install rust compiler postgresql
-	cargo bench --locked --bench extract --bench bulk --bench sink --bench pipeline
+	@.ci/install rust compiler postgresql python ocdsmerge
+	cargo bench --locked --bench extract --bench merge --bench bulk --bench sink --bench pipeline
 
 # No sanitizer is used: the program forbids unsafe code, so a sanitizer could find
 # nothing in it, and fuzzing without one works with the same Rust as the build. The

@@ -25,6 +25,7 @@ const SETTINGS: [(&str, &str); 5] = [
 /// A server whose database has the schema `ocds`. Its files are in a temporary directory in
 /// `TMPDIR`.
 pub(crate) struct BenchServer {
+    #[allow(dead_code, reason = "not all benchmarks run the program")]
     pub(crate) config: Config,
     pub(crate) database: Database,
     server: Server,

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::source::{Moment, Overwrite};
+use crate::source::{Moment, Overwrite, Version};
 use crate::userinfo::hide_userinfo;
 
 /// Keeps a PostgreSQL database in step with publishers of Open Contracting Data Standard (OCDS)
@@ -59,7 +59,7 @@ const EXIT_CODES: &str = "Exit codes:
      metrics not written: try again
   4  stopped before the end, progress is saved: try again, or see why a link or a redirect is
      refused
-  5  too many rejected releases
+  5  too many rejected releases; for merge, anything that could not be merged
   6  another run holds the source, or took it over
   130, 143  stopped by a second signal";
 
@@ -106,6 +106,8 @@ pub enum Command {
     /// Store files as if the publisher had served them; an unfinished load continues where it
     /// stopped
     Load(Load),
+    /// Merge the releases of each process in files into a compiled release, without a database
+    Merge(Merge),
     /// Show the state of each source; with --database, the activity of the database server
     Status(Status),
     /// Check the configuration; with --connect also the database and publishers
@@ -201,6 +203,57 @@ pub struct Load {
     pub restart: bool,
     #[command(flatten)]
     pub ingest: Ingest,
+}
+
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Release packages, record packages, releases, records, lists of them or one per line; also
+    /// in zip and gzip files. Without a file, and for -, standard input is read
+    pub file: Vec<String>,
+    /// Write versioned releases, which have all values of each field, instead of compiled ones
+    #[arg(long)]
+    pub versioned: bool,
+    /// Merge by the rules of this version of the standard, or of this release schema, and upgrade
+    /// no release; by default, releases of version 1.0 are upgraded, and merged by the rules of 1.1
+    #[arg(long, value_name = "1.1|1.0|FILE")]
+    pub schema: Option<MergeSchema>,
+    /// Add all entries of this array as new ones, even if their ids are known; the field is written
+    /// like awards/items, and the option may be repeated
+    #[arg(long, value_name = "FIELD", value_parser = parse_field)]
+    pub append: Vec<String>,
+    /// Merge the entries of this array by their position instead of their ids
+    #[arg(long, value_name = "FIELD", value_parser = parse_field)]
+    pub by_position: Vec<String>,
+}
+
+/// The release schema whose rules merge releases.
+#[derive(Clone, Debug)]
+pub enum MergeSchema {
+    /// The release schema of a version of the standard.
+    Version(Version),
+    /// The release schema in a file.
+    File(PathBuf),
+}
+
+impl From<OsString> for MergeSchema {
+    fn from(text: OsString) -> Self {
+        match text.to_str() {
+            Some("1.0") => Self::Version(Version::V1_0),
+            Some("1.1") => Self::Version(Version::V1_1),
+            _ => Self::File(text.into()),
+        }
+    }
+}
+
+/// Checks the name of a field, which consists of the names of the members that lead to it.
+fn parse_field(text: &str) -> Result<String, String> {
+    if text.split('/').any(str::is_empty) {
+        return Err(
+            "write the names of the members that lead to the field, such as awards/items"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 #[derive(Debug, Args)]

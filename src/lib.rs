@@ -57,6 +57,7 @@
 //! | `http` | one polite request: rate, retries, secrets, allowed hosts; reads no page |
 //! | [`decode`] | bytes to documents and items: charsets, archives, lines; sends no request |
 //! | [`extract`] | stage 2: items to rows and rejects; pure, and cannot fail |
+//! | [`merge`] | releases of one process to its compiled or versioned release; pure |
 //! | [`sink`] | stage 3: the page's transaction, and the row-by-row fallback |
 //! | [`ledger`] | runs, leases, pages, watermarks, quarantine |
 //! | [`bulk`] | set-based SQL for any table |
@@ -72,8 +73,8 @@
 //!   of its own.
 //! - Tasks are spawned by [`pipeline`], by the commands for progress and signals, by the demo's
 //!   publisher, by [`database`] for each connection, and by nothing else. Threads that may block
-//!   are used by [`fetch`] for a piece of a file, by [`pipeline`] for a page, by the local server
-//!   to find its programs, and by tokio for files and DNS.
+//!   are used by [`fetch`] for a piece of a file, by [`pipeline`] for a page, by the command `merge`,
+//!   by the local server to find its programs, and by tokio for files and DNS.
 //! - No value becomes a part of SQL text. Statements are files under `sql/`, constants of the
 //!   program, or built by [`bulk`] from a table that is known at compile time.
 //! - No URL that is found in data is requested, except links and what an index names, on the
@@ -117,6 +118,9 @@ pub mod fuzz;
 
 #[warn(missing_docs)]
 pub mod extract;
+
+#[warn(missing_docs)]
+pub mod merge;
 
 #[warn(missing_docs)]
 pub mod sink;

@@ -438,6 +438,8 @@ impl Rules for Loose {
 pub(crate) struct Strict {
     /// The first value that PostgreSQL cannot store, and its position.
     pub(crate) unstorable: Option<(Unstorable, usize)>,
+    /// The number of escapes in the strings so far. A pair of surrogates counts as one.
+    pub(crate) escapes: usize,
 }
 
 /// The maximum number of digits that a number with an exponent may have when it is written
@@ -515,6 +517,7 @@ impl Strict {
 
     /// Skips the escape at `at`. If it begins a surrogate pair, both escapes are skipped.
     fn skip_escape(&mut self, bytes: &[u8], at: usize) -> Result<usize, ScanError> {
+        self.escapes += 1;
         match bytes.get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
             Some(b'u') => match read_hex(bytes, at + 2)? {

@@ -14,12 +14,12 @@ type Module = Vec<String>;
 
 /// The modules that each stage, and each layer below the stages, may import in addition to the
 /// nouns.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     (
         "command",
         &[
-            "bulk", "cli", "database", "decode", "demo", "extract", "fetch", "ledger", "pipeline",
-            "sink",
+            "bulk", "cli", "database", "decode", "demo", "extract", "fetch", "ledger", "merge",
+            "pipeline", "sink",
         ],
     ),
     ("cli", &[]),
@@ -33,6 +33,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("decode", &[]),
     ("http", &[]),
     ("extract", &[]),
+    ("merge", &[]),
     ("sink", &["bulk", "database", "ledger"]),
     ("ledger", &["bulk", "database"]),
     ("bulk", &["database"]),

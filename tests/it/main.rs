@@ -46,6 +46,7 @@ mod lengths;
 mod load;
 mod local_directory;
 mod manners;
+mod merge;
 mod metrics;
 mod outage;
 mod overwrite;
