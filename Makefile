@@ -21,7 +21,7 @@ TEST_THREADS ?= 6
 # The duration of fuzzing for each target, in seconds.
 FUZZ_SECONDS ?= 30
 FUZZ = tests/fuzz
-FUZZ_TARGETS ?= cut extract pagination retry_after
+FUZZ_TARGETS ?= cut extract merge pagination retry_after
 
 # The directory where rustup installs cargo. A shell that was opened before does not
 # have it in PATH.

@@ -224,6 +224,9 @@ pub struct Merge {
     /// Merge the entries of this array by their position instead of their ids
     #[arg(long, value_name = "FIELD", value_parser = parse_field)]
     pub by_position: Vec<String>,
+    /// The memory in MiB for releases; more of them are sorted in temporary files
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub memory: u16,
 }
 
 /// The release schema whose rules merge releases.

@@ -31,7 +31,7 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
 }
 
 /// Parses the names of files and URLs. Each name may occur only once.
-fn parse_inputs(names: &[String]) -> Result<Vec<Input>> {
+pub(super) fn parse_inputs(names: &[String]) -> Result<Vec<Input>> {
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
     for name in names {

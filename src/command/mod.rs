@@ -95,7 +95,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(options) => run::run(&global, options).await,
         Command::Backfill(options) => backfill::backfill(&global, options).await,
         Command::Load(options) => load::load(&global, options).await,
-        Command::Merge(options) => merge::merge(options).await,
+        Command::Merge(options) => merge::merge(&global, options).await,
         Command::Status(options) => status::status(&global, options).await,
         Command::Check(options) => check::check(&global, options).await,
         Command::Sources { command } => sources::sources(&global, command),

@@ -61,6 +61,9 @@ pub struct Options {
     pub compiled: bool,
     /// The pattern that finds the ocid in the `id` of a release without an ocid.
     pub ocid_from_id: Option<OcidPattern>,
+    /// True if PostgreSQL will store the releases. Otherwise a release needs no `id`, and may have
+    /// values that PostgreSQL cannot store.
+    pub is_stored: bool,
     /// The repairs that are tried on releases that could not be stored otherwise.
     pub repair: Vec<Repair>,
     /// Replaces the source's secrets in packages.
@@ -97,6 +100,7 @@ impl Default for Options {
             version: None,
             compiled: false,
             ocid_from_id: None,
+            is_stored: true,
             repair: Vec::new(),
             redactor: Redactor::default(),
         }
@@ -281,6 +285,9 @@ pub fn extract_document(
 fn measure_depth(value: &[u8]) -> Option<usize> {
     Scanner::new(value, 0, Loose).skip_value().ok()
 }
+
+/// The `release_id` of a release that has no `id`, if it needs none. No stored release can have it.
+pub const NO_ID: &str = "\0";
 
 /// The name of the inference that a release is a compiled release, because its only tag is
 /// `compiled` and its `id` is made of its ocid and its date.

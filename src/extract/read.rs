@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::extract::column::{self, Reading};
 use crate::extract::version::has_organisation_details;
-use crate::extract::{COMPILED_BY_ID, Options, hash, measure_depth, repair, upgrade};
+use crate::extract::{COMPILED_BY_ID, NO_ID, Options, hash, measure_depth, repair, upgrade};
 use crate::json::{MAX_DIGITS, ScanError, Unstorable, count_values};
 use crate::package::Package;
 use crate::release::{
@@ -240,7 +240,9 @@ fn read_text(
         }
     }
     let mut reading = column::read(text, &options.zone).map_err(Refusal::invalid_json)?;
-    if let Some((what, at)) = reading.unstorable {
+    if let Some((what, at)) = reading.unstorable
+        && options.is_stored
+    {
         return Err(Refusal::unstorable(what, at));
     }
     if reading.is_link && kind == Kind::ReleaseOfRecord {
@@ -304,6 +306,10 @@ fn take_key(
         }
         Some(release_id) => Ok(Key { ocid, release_id }),
         None if says_compiled => Ok(Key::compiled(ocid)),
+        None if !options.is_stored => Ok(Key {
+            ocid,
+            release_id: NO_ID.to_owned(),
+        }),
         None => Err(missing(Reason::MissingId, "id")),
     }
 }

@@ -39,4 +39,4 @@ pub(crate) use self::scan::{
     Container, Loose, MAX_DIGITS, Nesting, Rules, ScanError, Scanner, Strict, Unstorable,
     count_values, is_large_number, is_white_space, skip_white_space,
 };
-pub(crate) use self::tree::{Members, MergedMembers, Tree};
+pub(crate) use self::tree::{Members, MergedMembers, Tree, unescape};

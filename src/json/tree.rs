@@ -261,10 +261,19 @@ impl<'t> MergedMembers<'t> {
 }
 
 fn unescape_name<'t>(key: &Cow<'t, str>) -> Cow<'t, str> {
-    if !key.contains('\\') {
-        return key.clone();
+    match key {
+        Cow::Borrowed(key) => unescape(key),
+        Cow::Owned(key) => Cow::Owned(unescape(key).into_owned()),
     }
-    serde_json::from_str(&format!("\"{key}\"")).map_or_else(|_| key.clone(), Cow::Owned)
+}
+
+/// Returns the content of a string without its escapes. `raw` is what is between the quotes. If it
+/// has half of a surrogate pair, it means no text and is returned as it is.
+pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    serde_json::from_str(&format!("\"{raw}\"")).map_or(Cow::Borrowed(raw), Cow::Owned)
 }
 
 #[cfg(test)]

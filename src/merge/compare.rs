@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::merge::tokens::{Kind, Text, Token, Tokens};
+use crate::merge::tokens::{Kind, RawString, Token, Tokens};
 
 /// The largest depth to which two values are compared. Deeper values are the same only if their
 /// texts are.
@@ -28,7 +28,7 @@ impl Tokens<'_> {
             (Kind::Object, Kind::Object) => {
                 let members = |of| {
                     let members = self.children(of).map(|(at, token)| (token.name, at));
-                    members.collect::<HashMap<Text<'_>, usize>>()
+                    members.collect::<HashMap<RawString<'_>, usize>>()
                 };
                 let (left, right) = (members(a), members(b));
                 left.len() == right.len()

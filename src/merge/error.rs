@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json::shorten;
+
 /// Why the releases of a process cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MergeError {
@@ -38,19 +40,19 @@ pub enum MergeError {
     DateOfOtherKind(ReleaseName, &'static str),
     /// The `id` of an entry of an array is an object or an array. The place is that of the array,
     /// and the kind is that of the `id`.
-    IdOfOtherKind(Box<Side>),
+    IdOfOtherKind(Box<ValueAt>),
     /// Two releases have values of different kinds in one place, such as a scalar and an object.
     KindsDiffer {
         /// The value of the earlier release.
-        earlier: Box<Side>,
+        earlier: Box<ValueAt>,
         /// The value of the later release.
-        later: Box<Side>,
+        later: Box<ValueAt>,
     },
 }
 
 /// A value that cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Side {
+pub struct ValueAt {
     /// The names of the members that lead to the value, such as `awards/7/value`. Entries of arrays
     /// are named by their `id`.
     pub place: String,
@@ -74,19 +76,20 @@ pub struct ReleaseName {
 impl fmt::Display for ReleaseName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.id {
-            Some(id) => write!(f, "release {id}")?,
+            Some(id) => write!(f, "release {}", shorten(id))?,
             None => write!(f, "release number {} without an id", self.index + 1)?,
         }
         match &self.date {
-            Some(date) => write!(f, " of {date}"),
+            Some(date) => write!(f, " of {}", shorten(date)),
             None => Ok(()),
         }
     }
 }
 
-impl fmt::Display for Side {
+impl fmt::Display for ValueAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {} in {}", self.place, self.kind, self.release)
+        let place = shorten(&self.place);
+        write!(f, "{place} is {} in {}", self.kind, self.release)
     }
 }
 
@@ -138,7 +141,7 @@ impl fmt::Display for MergeError {
                 write!(f, "the date of {release} is {kind} and not a string")
             }
             Self::IdOfOtherKind(side) => {
-                let Side {
+                let ValueAt {
                     place,
                     kind,
                     release,

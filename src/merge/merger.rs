@@ -1,28 +1,32 @@
 //! Merges releases into a tree, one after the other.
 
-use crate::merge::error::{MergeError, ReleaseName, Side};
-use crate::merge::head::Head;
+use crate::merge::error::{MergeError, ReleaseName, ValueAt};
+use crate::merge::release_tokens::ReleaseTokens;
 use crate::merge::rules::{FieldId, Rule, Rules};
-use crate::merge::tokens::{Kind, Text, Token, Tokens};
+use crate::merge::tokens::{Kind, RawString, Token, Tokens};
 use crate::merge::tree::{Children, Node, NodeId, Tree, Value};
 use crate::merge::write::Writer;
-use crate::merge::{Form, Merged, RepeatedId};
+use crate::merge::{Form, Merged, RepeatedIds};
 
 /// Merges sorted releases.
 #[derive(Debug)]
 pub(super) struct Merger<'m, 't> {
     tokens: &'m Tokens<'t>,
-    heads: &'m [Head<'t>],
+    releases: &'m [ReleaseTokens<'t>],
     rules: &'m Rules,
     form: Form,
     tree: Tree<'t>,
     /// The objects and arrays around the next token, from the release inwards.
     frames: Vec<Frame>,
+    /// The token at which the last search for content ended.
+    content: usize,
     /// The number of objects and arrays of releases that were visited so far.
     visits: u32,
     /// The number of the release that is being merged, in their sorted order.
     release: u32,
-    repeated_ids: Vec<RepeatedId>,
+    repeated_ids: Option<RepeatedIds>,
+    /// The nodes of which a release has replaced its own version.
+    replaced_versions: Vec<NodeId>,
 }
 
 /// An object or an array of a release that is being merged into a node.
@@ -48,15 +52,15 @@ enum Inside {
 /// What is done with the value of a token.
 enum Step {
     /// Continue behind the value.
-    Over,
+    Skip,
     /// Continue with the members or entries of the value, which are merged into this node.
-    Into(NodeId, Inside),
+    Enter(NodeId, Inside),
 }
 
-/// Says why merging stops early.
-enum Stop {
+/// The reason why merging stops early.
+pub(super) enum Stop {
     Error(MergeError),
-    /// An object has two members of one name.
+    /// An object has two members with one name, and they are not marked.
     RepeatedMember,
 }
 
@@ -72,55 +76,54 @@ enum Incoming {
     /// An array whose entries are merged.
     Array,
     /// An empty object or array, which changes nothing.
-    Nothing,
+    Empty,
 }
 
 impl<'m, 't> Merger<'m, 't> {
     pub(super) fn new(
         tokens: &'m Tokens<'t>,
-        heads: &'m [Head<'t>],
+        releases: &'m [ReleaseTokens<'t>],
         rules: &'m Rules,
         form: Form,
     ) -> Self {
-        let first = heads.first().map(|head| &tokens[head.release]);
+        let first = releases.first().map(|release| &tokens[release.root]);
         let count = first.map_or(0, |release| release.next);
         Self {
             tokens,
-            heads,
+            releases,
             rules,
             form,
             tree: Tree::with_capacity(2 * count),
             frames: Vec::new(),
+            content: 0,
             visits: 0,
             release: 0,
-            repeated_ids: Vec::new(),
+            repeated_ids: None,
+            replaced_versions: Vec::new(),
         }
     }
 
-    /// Merges all releases. Returns `None` if an object has two members of one name, and they are
-    /// not marked.
-    pub(super) fn merge(mut self) -> Result<Option<Merged>, MergeError> {
-        for head in self.heads {
-            match self.merge_release(head) {
-                Ok(()) => self.release += 1,
-                Err(Stop::Error(error)) => return Err(error),
-                Err(Stop::RepeatedMember) => return Ok(None),
-            }
+    /// Merges all releases.
+    pub(super) fn merge(mut self) -> Result<Merged, Stop> {
+        for release in self.releases {
+            self.merge_release(release)?;
+            self.release += 1;
         }
-        let writer = Writer::new(&self.tree, self.tokens, self.heads);
-        Ok(Some(Merged {
+        self.remove_unchanged_versions();
+        let writer = Writer::new(&self.tree, self.tokens, self.releases);
+        Ok(Merged {
             text: match self.form {
                 Form::Compiled => writer.write_compiled(),
                 Form::Versioned => writer.write_versioned(),
             },
             repeated_ids: self.repeated_ids,
-        }))
+        })
     }
 
-    fn merge_release(&mut self, head: &Head<'t>) -> Result<(), Stop> {
+    fn merge_release(&mut self, release: &ReleaseTokens<'t>) -> Result<(), Stop> {
         self.frames.clear();
-        self.enter(head.release, NodeId::ROOT, Inside::Object);
-        let mut at = head.release + 1;
+        self.enter(release.root, NodeId::ROOT, Inside::Object);
+        let mut at = release.root + 1;
         while let Some(frame) = self.frames.last() {
             if at == frame.end {
                 self.frames.pop();
@@ -132,8 +135,8 @@ impl<'m, 't> Merger<'m, 't> {
                 Inside::Object | Inside::Entry => self.merge_member(at, token)?,
             };
             at = match step {
-                Step::Over => token.next,
-                Step::Into(node, inside) => {
+                Step::Skip => token.next,
+                Step::Enter(node, inside) => {
                     self.enter(at, node, inside);
                     at + 1
                 }
@@ -161,7 +164,7 @@ impl<'m, 't> Merger<'m, 't> {
 
     fn merge_member(&mut self, at: usize, token: &Token<'t>) -> Result<Step, Stop> {
         if token.kind == Kind::Repeated {
-            return Ok(Step::Over);
+            return Ok(Step::Skip);
         }
         let Frame {
             node: parent,
@@ -182,7 +185,7 @@ impl<'m, 't> Merger<'m, 't> {
             return Err(Stop::RepeatedMember);
         }
         child.visit = visit;
-        if inside == Inside::Entry && token.name.raw() == "id" {
+        if inside == Inside::Entry && token.is_named("id") {
             return self.merge_id(at, token, node);
         }
         self.merge_value(at, token, node)
@@ -196,10 +199,10 @@ impl<'m, 't> Merger<'m, 't> {
                 let child = &mut self.tree[node];
                 child.value = Value::Leaf(at);
                 child.release = self.release;
-                Ok(Step::Over)
+                Ok(Step::Skip)
             }
-            // an entry that has an `id` keeps it, if another without one is merged by position
-            Kind::Null if matches!(self.tree[node].value, Value::Leaf(_)) => Ok(Step::Over),
+            // `null` is no `id`
+            Kind::Null => Ok(Step::Skip),
             _ => self.merge_value(at, token, node),
         }
     }
@@ -233,17 +236,26 @@ impl<'m, 't> Merger<'m, 't> {
         let is_repeated = child.visit == visit;
         child.visit = visit;
         if is_repeated {
-            let repeated = RepeatedId {
-                place: self.place(node),
-                release: self.name_release(self.release),
-            };
-            self.repeated_ids.push(repeated);
+            self.count_repeated_id(node);
         }
         self.merge_value(at, token, node)
     }
 
+    fn count_repeated_id(&mut self, node: NodeId) {
+        match &mut self.repeated_ids {
+            Some(repeated) => repeated.count += 1,
+            None => {
+                self.repeated_ids = Some(RepeatedIds {
+                    count: 1,
+                    place: self.place(node),
+                    release: self.name_release(self.release),
+                });
+            }
+        }
+    }
+
     /// Returns the `id` of an entry, by which it merges.
-    fn read_id(&self, entry: usize, array: NodeId) -> Result<Option<Text<'t>>, Stop> {
+    fn read_id(&self, entry: usize, array: NodeId) -> Result<Option<RawString<'t>>, Stop> {
         let Some((_, id)) = self.tokens.member(entry, "id") else {
             return Ok(None);
         };
@@ -251,13 +263,13 @@ impl<'m, 't> Merger<'m, 't> {
             Kind::Null => Ok(None),
             Kind::Scalar => Ok(Some(id.content())),
             _ => {
-                let side = self.side(array, id.describe(), self.release);
+                let side = self.value_at(array, id.describe(), self.release);
                 Err(Stop::Error(MergeError::IdOfOtherKind(side)))
             }
         }
     }
 
-    fn add_member(&mut self, parent: NodeId, name: Text<'t>) -> NodeId {
+    fn add_member(&mut self, parent: NodeId, name: RawString<'t>) -> NodeId {
         let field = match self.tree[parent].field {
             FieldId::NONE => FieldId::NONE,
             field => self.rules.find(field, &name.unescape()),
@@ -266,7 +278,7 @@ impl<'m, 't> Merger<'m, 't> {
         self.add_child(parent, Some(name), field, rule)
     }
 
-    fn add_entry(&mut self, parent: NodeId, key: Option<Text<'t>>) -> NodeId {
+    fn add_entry(&mut self, parent: NodeId, key: Option<RawString<'t>>) -> NodeId {
         let field = self.tree[parent].field;
         self.add_child(parent, key, field, Rule::Merge)
     }
@@ -274,7 +286,7 @@ impl<'m, 't> Merger<'m, 't> {
     fn add_child(
         &mut self,
         parent: NodeId,
-        key: Option<Text<'t>>,
+        key: Option<RawString<'t>>,
         field: FieldId,
         rule: Rule,
     ) -> NodeId {
@@ -296,11 +308,11 @@ impl<'m, 't> Merger<'m, 't> {
             value, field, rule, ..
         } = self.tree[node];
         if rule == Rule::Omit {
-            return Ok(Step::Over);
+            return Ok(Step::Skip);
         }
         let is_compiled = self.form == Form::Compiled;
         match (value, Incoming::new(token, at, rule)) {
-            (_, Incoming::Nothing)
+            (_, Incoming::Empty)
             | (Value::Object(_) | Value::Array(_), Incoming::Null | Incoming::Scalar) => {}
             (Value::Absent | Value::Leaf(_), Incoming::Null) if is_compiled => {
                 self.tree[node].value = Value::Absent;
@@ -332,13 +344,13 @@ impl<'m, 't> Merger<'m, 't> {
             (Value::Object(_), Incoming::Object) => return Ok(self.enter_object(node)),
             (Value::Absent, Incoming::Array) => {
                 self.set(node, Value::Array(Children::default()));
-                return Ok(Step::Into(node, Inside::Array));
+                return Ok(Step::Enter(node, Inside::Array));
             }
             (Value::Leaf(_), Incoming::Array) if self.is_list(node) => {
                 self.set(node, Value::Array(Children::default()));
-                return Ok(Step::Into(node, Inside::Array));
+                return Ok(Step::Enter(node, Inside::Array));
             }
-            (Value::Array(_), Incoming::Array) => return Ok(Step::Into(node, Inside::Array)),
+            (Value::Array(_), Incoming::Array) => return Ok(Step::Enter(node, Inside::Array)),
             (Value::Array(_), Incoming::WholeList) if is_compiled => {
                 self.tree.forget_children(node);
                 self.set(node, Value::Leaf(at));
@@ -346,42 +358,59 @@ impl<'m, 't> Merger<'m, 't> {
             (Value::Object(_) | Value::Array(_), _) if !self.has_content(at, field) => {}
             _ => return Err(self.kinds_differ(node, token)),
         }
-        Ok(Step::Over)
+        Ok(Step::Skip)
     }
 
     /// Returns true if a value of a release has anything to merge: a scalar or a whole list,
     /// which may be empty.
-    fn has_content(&self, at: usize, field: FieldId) -> bool {
-        if self.tokens.has_scalar_or_mixed_array(at) {
+    fn has_content(&mut self, at: usize, field: FieldId) -> bool {
+        // If the objects around this one were searched, the search has found the same place.
+        if (at..self.tokens[at].next).contains(&self.content) {
             return true;
         }
-        let mut open = vec![(self.tokens[at].next, field)];
-        for at in at + 1..self.tokens[at].next {
-            while open.pop_if(|(end, _)| *end <= at).is_some() {}
+        if let Some(content) = self.tokens.find_content(at) {
+            self.content = content;
+            return true;
+        }
+        let end = self.tokens[at].next;
+        // the objects and arrays around a token: where they end, and their fields
+        let mut open = vec![(at, end, field)];
+        let mut at = at + 1;
+        while at < end {
+            while open.pop_if(|(_, end, _)| *end <= at).is_some() {}
             let token = &self.tokens[at];
             let field = match open.last() {
-                // an entry of an array has no name
-                Some((_, around)) if token.name.raw().is_empty() => *around,
-                Some((_, around)) => self.rules.find(*around, &token.name.unescape()),
+                Some((around, _, field)) if self.tokens[*around].kind == Kind::Object => {
+                    self.rules.find(*field, &token.name.unescape())
+                }
+                Some((_, _, field)) => *field,
                 None => FieldId::NONE,
             };
-            if self.rules.rule(field) == Rule::WholeList {
-                return true;
-            }
-            open.push((token.next, field));
+            at = match token.kind {
+                Kind::Repeated => token.next,
+                Kind::Null => at + 1,
+                _ if self.rules.rule(field) == Rule::WholeList => return true,
+                _ => {
+                    open.push((at, token.next, field));
+                    at + 1
+                }
+            };
         }
         false
     }
 
     fn enter_object(&self, node: NodeId) -> Step {
-        let parent = self.frames.last().map(|frame| frame.inside);
-        Step::Into(
-            node,
-            match parent {
-                Some(Inside::Array) => Inside::Entry,
-                _ => Inside::Object,
-            },
-        )
+        let parent = self.frames.last();
+        // entries that merge by their position may have several ids, of which each is a version
+        let is_entry = parent.is_some_and(|frame| {
+            frame.inside == Inside::Array && self.tree[frame.node].rule != Rule::ByPosition
+        });
+        let inside = if is_entry {
+            Inside::Entry
+        } else {
+            Inside::Object
+        };
+        Step::Enter(node, inside)
     }
 
     fn set(&mut self, node: NodeId, value: Value) {
@@ -399,14 +428,40 @@ impl<'m, 't> Merger<'m, 't> {
         }
         let last = self.tree.children(node).last;
         if last != NodeId::NONE && self.tree[last].release == self.release {
-            self.tree.remove_last(node);
+            self.tree[last].value = Value::Leaf(at);
+            if self.replaced_versions.last() != Some(&node) {
+                self.replaced_versions.push(node);
+            }
+            return;
         }
-        let last = self.tree.leaf(self.tree.children(node).last);
+        let last = self.tree.leaf(last);
         if last.is_some_and(|last| self.tokens.is_same(last, at)) {
             return;
         }
         let version = self.add_child(node, None, FieldId::NONE, Rule::Merge);
         self.tree[version].value = Value::Leaf(at);
+    }
+
+    /// Removes the versions that, once they were replaced, are the same as those before them.
+    fn remove_unchanged_versions(&mut self) {
+        let mut replaced = std::mem::take(&mut self.replaced_versions);
+        replaced.sort_unstable();
+        replaced.dedup();
+        for node in replaced {
+            let mut kept = self.tree.children(node).first;
+            while kept != NodeId::NONE {
+                let next = self.tree[kept].next;
+                let pair = (self.tree.leaf(kept), self.tree.leaf(next));
+                match pair {
+                    (Some(kept_leaf), Some(leaf))
+                        if next != NodeId::NONE && self.tokens.is_same(kept_leaf, leaf) =>
+                    {
+                        self.tree[kept].next = self.tree[next].next;
+                    }
+                    _ => kept = next,
+                }
+            }
+        }
     }
 
     /// Returns true if a value was null in all releases so far.
@@ -422,24 +477,24 @@ impl<'m, 't> Merger<'m, 't> {
     }
 
     fn kinds_differ(&self, node: NodeId, token: &Token<'t>) -> Stop {
-        let Node { value, release, .. } = self.tree[node];
-        let leaf = match value {
-            Value::Versions(versions) => self.tree.leaf(versions.last),
-            _ => self.tree.leaf(node),
+        let node_of_value = match self.tree[node].value {
+            Value::Versions(versions) => versions.last,
+            _ => node,
         };
-        let earlier = match (value, leaf) {
-            (_, Some(at)) => self.tokens[at].describe(),
-            (Value::Array(_), _) => "an array",
+        let Node { value, release, .. } = self.tree[node_of_value];
+        let earlier = match value {
+            Value::Leaf(at) => self.tokens[at].describe(),
+            Value::Array(_) => "an array of objects",
             _ => "an object",
         };
         Stop::Error(MergeError::KindsDiffer {
-            earlier: self.side(node, earlier, release),
-            later: self.side(node, token.describe(), self.release),
+            earlier: self.value_at(node, earlier, release),
+            later: self.value_at(node, token.describe(), self.release),
         })
     }
 
-    fn side(&self, node: NodeId, kind: &'static str, release: u32) -> Box<Side> {
-        Box::new(Side {
+    fn value_at(&self, node: NodeId, kind: &'static str, release: u32) -> Box<ValueAt> {
+        Box::new(ValueAt {
             place: self.place(node),
             kind,
             release: self.name_release(release),
@@ -447,7 +502,7 @@ impl<'m, 't> Merger<'m, 't> {
     }
 
     fn name_release(&self, release: u32) -> ReleaseName {
-        self.heads[release as usize].name(self.tokens)
+        self.releases[release as usize].name(self.tokens)
     }
 
     /// Returns the names and ids that lead to the innermost object or array, or to a child of it.
@@ -472,10 +527,10 @@ impl Incoming {
             Kind::Scalar => Self::Scalar,
             _ if rule == Rule::WholeList => Self::WholeList,
             Kind::Mixed => Self::WholeList,
-            _ if token.is_empty(at) => Self::Nothing,
+            _ if token.is_empty(at) => Self::Empty,
             Kind::Object => Self::Object,
             Kind::Objects => Self::Array,
-            Kind::Repeated => Self::Nothing,
+            Kind::Repeated => Self::Empty,
         }
     }
 }

@@ -15,27 +15,31 @@
 //!   `ocid-date` with the last date, that date, and the tag `compiled`.
 //! - Objects merge member by member. Arrays of objects merge by the `id` of their entries; an
 //!   entry without an `id` is a new one.
-//! - Scalars are replaced, and so are arrays that the [`Rules`] call whole lists and arrays that
-//!   have an entry which is no object.
+//! - Scalars are replaced. So are arrays that the [`Rules`] call whole lists, and arrays of other
+//!   values than objects.
 //! - `null` removes a scalar or a whole list. An object or an array that merges cannot be removed:
 //!   `null` or a scalar after it changes nothing.
-//! - An empty object or array changes nothing, but `[]` replaces a whole list. An object or an
-//!   entry of an array of which nothing is left is left out.
+//! - An empty object or array changes nothing, and neither does one in which all values are `null`
+//!   or empty, but `[]` replaces a whole list. An object, or an entry of an array, is left out if
+//!   nothing of it is left.
 //! - A scalar that becomes an object, or an object that becomes an array, is an error.
 //! - In a versioned release each scalar and each whole list is a list of its versions, with the
 //!   release that brought each of them. A version is added when the value changes. `ocid` and the
-//!   `id` of an entry are not versioned. A `null` before an object or an array is left out.
+//!   `id` of an entry are not versioned. An object or an array may follow `null`, which is then
+//!   left out, but not a scalar that was removed, because its versions would be lost.
 //!
 //! Members that no schema knows merge by the same rules, so extensions need no declaration.
 //!
 //! # Where other programs disagree
 //!
-//! The standard does not say what is an `id`, and the programs that merge by it differ. Here two
-//! ids are the same if their texts are: `1` and `"1"`, but not `1` and `1.0`. A boolean is its
-//! text, and `null` is no `id`. If the same member occurs twice in an object, the last one counts,
-//! as in PostgreSQL's `jsonb`. An array of objects that follows a list of scalars replaces it, and
-//! the other way round; a versioned release has no form for that, so it is an error there. Numbers keep their text; a version with the same value in another notation is no
-//! change.
+//! The standard leaves some cases open, and programs that merge differ in them:
+//!
+//! - Two ids are the same if their texts are: `1` and `"1"`, but not `1` and `1.0`. A boolean is
+//!   its text, and `null` is no `id`. An ocid that is a number is its text.
+//! - If a member occurs twice in an object, the last one counts, as in PostgreSQL's `jsonb`.
+//! - An array of objects replaces an array of other values, and the other way round. A versioned
+//!   release has no form for that, so it is an error there.
+//! - Numbers keep their text. The same value in another notation is no new version.
 //!
 //! # Speed
 //!
@@ -45,18 +49,18 @@
 
 mod compare;
 mod error;
-mod head;
 mod merger;
+mod release_tokens;
 mod rules;
 mod tokens;
 mod tree;
 mod write;
 
-pub use self::error::{MergeError, ReleaseName, Side};
-pub use self::rules::{Rule, Rules};
+pub use self::error::{MergeError, ReleaseName, ValueAt};
+pub use self::rules::{Rule, Rules, is_new_in_merged_release};
 
-use self::head::Head;
-use self::merger::Merger;
+use self::merger::{Merger, Stop};
+use self::release_tokens::ReleaseTokens;
 use self::tokens::Tokens;
 
 /// The form of a merged release.
@@ -73,18 +77,20 @@ pub enum Form {
 pub struct Merged {
     /// The JSON text, without white space between its tokens.
     pub text: String,
-    /// The arrays in which one release has several entries with the same `id`. These entries were
-    /// merged into one.
-    pub repeated_ids: Vec<RepeatedId>,
+    /// Says which entries of arrays were merged although they are of one release.
+    pub repeated_ids: Option<RepeatedIds>,
 }
 
-/// An array of a release that has several entries with the same `id`.
+/// Entries of arrays that have the `id` of an earlier entry of the same array and release, and were
+/// merged into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RepeatedId {
-    /// The place of the first entry that repeats an `id`, such as `awards/7/items/1`. Entries of
-    /// arrays are named by their `id`.
+pub struct RepeatedIds {
+    /// The number of such entries in all releases.
+    pub count: usize,
+    /// The place of the first one, such as `awards/7/items/1`. Entries of arrays are named by their
+    /// `id`.
     pub place: String,
-    /// The release.
+    /// The release of the first one.
     pub release: ReleaseName,
 }
 
@@ -101,20 +107,22 @@ pub fn merge(releases: &[&str], rules: &Rules, form: Form) -> Result<Merged, Mer
         return Err(MergeError::TooLarge(length));
     }
     let mut tokens = Tokens::for_length(length);
-    let heads = releases.iter().enumerate();
-    let heads = heads.map(|(index, text)| Head::read(&mut tokens, text, index));
-    let mut heads = heads.collect::<Result<Vec<Head>, MergeError>>()?;
-    if heads.is_empty() {
+    let releases = releases.iter().enumerate();
+    let releases = releases.map(|(index, text)| ReleaseTokens::read(&mut tokens, text, index));
+    let mut releases = releases.collect::<Result<Vec<ReleaseTokens>, MergeError>>()?;
+    if releases.is_empty() {
         return Err(MergeError::NoReleases);
     }
-    head::sort(&mut heads, &tokens)?;
+    release_tokens::sort(&mut releases, &tokens)?;
     loop {
-        let merger = Merger::new(&tokens, &heads, rules, form);
-        if let Some(merged) = merger.merge()? {
-            return Ok(merged);
+        match Merger::new(&tokens, &releases, rules, form).merge() {
+            Ok(merged) => return Ok(merged),
+            // Only the last of several members with one name counts. That is so rare that such
+            // members are only looked for where they may be the reason.
+            Err(_) if tokens.mark_repeated() => {}
+            Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::RepeatedMember) => unreachable!("repeated members are marked"),
         }
-        // A member is repeated, which is so rare that it is only looked for now.
-        tokens.mark_repeated();
     }
 }
 

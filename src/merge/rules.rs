@@ -5,6 +5,7 @@
 //! of its items). All other fields merge by the kind of their values. A publisher's extended
 //! schema can say the same of more fields.
 
+use std::cell::Cell;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -55,7 +56,14 @@ pub enum Rule {
 /// never versioned.
 const OMITTED: [&str; 4] = ["date", "id", "ocid", "tag"];
 
-/// The rules of OCDS 1.1.5: each field of its release schema that has `omitWhenMerged` or
+/// Returns true if a field is a member of a release that every merged release has anew: `ocid`,
+/// `id`, `date` or `tag`. It has no rule that could be changed.
+#[must_use]
+pub fn is_new_in_merged_release(path: &str) -> bool {
+    OMITTED.contains(&path)
+}
+
+/// The rules of OCDS 1.1: each field of its release schema that has `omitWhenMerged` or
 /// `wholeListMerge`, or is an array whose items are strings or have no `id`.
 static VERSION_1_1: LazyLock<Rules> = LazyLock::new(|| {
     Rules::from_lists(
@@ -86,7 +94,7 @@ static VERSION_1_1: LazyLock<Rules> = LazyLock::new(|| {
     )
 });
 
-/// The rules of OCDS 1.0.3, of which `mergeStrategy` says the same.
+/// The rules of OCDS 1.0, of which `mergeStrategy` says the same.
 static VERSION_1_0: LazyLock<Rules> = LazyLock::new(|| {
     Rules::from_lists(
         &OMITTED,
@@ -143,10 +151,12 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// Fails if the schema has no `properties`, or if a reference leads out of the schema or to
-    /// nothing. The error is a clause that names the reference.
+    /// Fails if the schema has no `properties`, if a reference leads out of the schema or to
+    /// nothing, or if there are too many fields. The error is a clause that names the reference or
+    /// the field.
     pub fn from_schema(schema: &Value) -> Result<Self, String> {
-        let reader = SchemaReader { schema };
+        let count = Cell::new(0);
+        let reader = SchemaReader { schema, count };
         let properties = reader.properties(schema)?;
         let properties = properties.ok_or("the schema has no `properties` of a release")?;
         let mut rules = Self::empty();
@@ -157,8 +167,12 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Sets how the values of a field are merged. `path` is its name, such as `awards/items`.
+    /// Sets how the values of a field are merged. `path` is its name, such as `awards/items`. The
+    /// members that every merged release has anew (`ocid`, `id`, `date` and `tag`) keep their rule.
     pub fn set(&mut self, path: &str, rule: Rule) {
+        if is_new_in_merged_release(path) && rule != Rule::Omit {
+            return;
+        }
         let mut field = FieldId::RELEASE;
         for name in path.split('/') {
             field = match self.find(field, name) {
@@ -216,6 +230,8 @@ impl Rules {
 
 struct SchemaReader<'s> {
     schema: &'s Value,
+    /// The number of fields that were read so far.
+    count: Cell<usize>,
 }
 
 type Properties = serde_json::Map<String, Value>;
@@ -228,6 +244,13 @@ struct Path<'s> {
     /// fields have no end.
     objects: Vec<&'s Properties>,
 }
+
+/// The largest number of fields that a schema may have. The schema of OCDS 1.1 has 559. Definitions
+/// that refer to each other may have a number that doubles with each definition.
+const MAX_FIELDS: usize = 100_000;
+
+/// The largest number of members that lead to a field.
+const MAX_DEPTH: usize = 64;
 
 /// The largest number of references that lead from one to the next.
 const MAX_REFERENCES: usize = 32;
@@ -245,7 +268,7 @@ impl<'s> SchemaReader<'s> {
         path.objects.push(properties);
         for (name, property) in properties {
             path.names.push(name);
-            self.add_rule(self.follow(property)?, path, rules)?;
+            self.add_rule(property, path, rules)?;
             path.names.pop();
         }
         path.objects.pop();
@@ -254,11 +277,21 @@ impl<'s> SchemaReader<'s> {
 
     fn add_rule(
         &self,
-        property: &'s Value,
+        declared: &'s Value,
         path: &mut Path<'s>,
         rules: &mut Rules,
     ) -> Result<(), String> {
-        let is_set = |key: &str| property[key] == true;
+        let count = self.count.get() + 1;
+        self.count.set(count);
+        if count > MAX_FIELDS || path.names.len() > MAX_DEPTH {
+            return Err(format!(
+                "the schema has more than {MAX_FIELDS} fields, or more than {MAX_DEPTH} objects within each other, at {}",
+                path.names.join("/")
+            ));
+        }
+        let property = self.follow(declared)?;
+        // a rule may stand beside a reference
+        let is_set = |key: &str| declared[key] == true || property[key] == true;
         let is_array = has_type(property, "array");
         let strategy_1_0 = property["mergeStrategy"].as_str();
         if is_set("omitWhenMerged") || strategy_1_0 == Some("ocdsOmit") {

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
-use crate::json::{Container, ScanError, Scanner, Strict};
+use crate::json::{Container, ScanError, Scanner, Strict, unescape};
 
 /// A JSON value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token<'t> {
     pub(super) kind: Kind,
     /// The name of the member whose value this is. It is empty for an entry of an array.
-    pub(super) name: Text<'t>,
+    pub(super) name: RawString<'t>,
     /// The text of the value. A string includes its quotes.
     pub(super) text: &'t str,
     /// The index of the token after this value and everything in it.
@@ -43,8 +43,10 @@ impl<'t> Token<'t> {
     /// Describes the value in a few words for a message.
     pub(super) fn describe(&self) -> &'static str {
         match (self.kind, self.text.as_bytes().first()) {
-            (Kind::Object, _) | (_, Some(b'{')) => "an object",
-            (_, Some(b'[')) => "an array",
+            (Kind::Object, _) => "an object",
+            (Kind::Objects, _) if !self.text.contains('{') => "an empty array",
+            (Kind::Objects, _) => "an array of objects",
+            (Kind::Mixed, _) => "an array of other values",
             (_, Some(b'"')) => "a string",
             (_, Some(b't' | b'f')) => "a boolean",
             (_, Some(b'n')) => "null",
@@ -52,10 +54,20 @@ impl<'t> Token<'t> {
         }
     }
 
+    /// Returns true if this is the value of the member with this name.
+    pub(super) fn is_named(&self, name: &'static str) -> bool {
+        let is_escaped = false;
+        self.name
+            == RawString {
+                raw: name,
+                is_escaped,
+            }
+    }
+
     /// Returns the text of a scalar without the quotes of a string.
-    pub(super) fn content(&self) -> Text<'t> {
+    pub(super) fn content(&self) -> RawString<'t> {
         let inner = self.text.strip_prefix('"');
-        Text::new(
+        RawString::new(
             inner
                 .and_then(|it| it.strip_suffix('"'))
                 .unwrap_or(self.text),
@@ -66,12 +78,12 @@ impl<'t> Token<'t> {
 /// The content of a string, as it stands between the quotes. Two texts are equal if they mean the
 /// same, however their characters are escaped.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Text<'t> {
+pub(super) struct RawString<'t> {
     raw: &'t str,
     is_escaped: bool,
 }
 
-impl<'t> Text<'t> {
+impl<'t> RawString<'t> {
     pub(super) fn new(raw: &'t str) -> Self {
         Self {
             raw,
@@ -87,15 +99,14 @@ impl<'t> Text<'t> {
     /// Returns the text without escapes. A text that has half of a surrogate pair means nothing,
     /// and is returned as it is.
     pub(super) fn unescape(self) -> Cow<'t, str> {
-        if !self.is_escaped {
-            return Cow::Borrowed(self.raw);
+        match self.is_escaped {
+            true => unescape(self.raw),
+            false => Cow::Borrowed(self.raw),
         }
-        let quoted = format!("\"{}\"", self.raw);
-        serde_json::from_str(&quoted).map_or(Cow::Borrowed(self.raw), Cow::Owned)
     }
 }
 
-impl PartialEq for Text<'_> {
+impl PartialEq for RawString<'_> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.raw == other.raw
@@ -103,9 +114,9 @@ impl PartialEq for Text<'_> {
     }
 }
 
-impl Eq for Text<'_> {}
+impl Eq for RawString<'_> {}
 
-impl Hash for Text<'_> {
+impl Hash for RawString<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.unescape().hash(state);
     }
@@ -117,6 +128,7 @@ pub(super) struct Tokens<'t> {
     list: Vec<Token<'t>>,
     /// The objects and arrays that have begun and not ended.
     open: Vec<Open>,
+    /// True if some values are marked as repeated.
     has_repeated: bool,
 }
 
@@ -143,7 +155,7 @@ impl<'t> Tokens<'t> {
     pub(super) fn read(&mut self, text: &'t str) -> Result<(usize, bool), ScanError> {
         let first = self.list.len();
         let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
-        let mut name = Text::default();
+        let mut name = RawString::default();
         self.open.clear();
         loop {
             let byte = scanner.peek()?;
@@ -181,7 +193,7 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    fn begin(&mut self, start: usize, container: Container, name: Text<'t>) {
+    fn begin(&mut self, start: usize, container: Container, name: RawString<'t>) {
         let kind = match container {
             Container::Object => Kind::Object,
             Container::Array => {
@@ -211,7 +223,7 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    fn add_scalar(&mut self, name: Text<'t>, text: &'t str) {
+    fn add_scalar(&mut self, name: RawString<'t>, text: &'t str) {
         self.mark_mixed();
         let kind = match text {
             "null" => Kind::Null,
@@ -248,10 +260,9 @@ impl<'t> Tokens<'t> {
     }
 
     /// Returns the last member of an object that has this name.
-    pub(super) fn member(&self, of: usize, name: &str) -> Option<(usize, &Token<'t>)> {
-        let name = Text::new(name);
+    pub(super) fn member(&self, of: usize, name: &'static str) -> Option<(usize, &Token<'t>)> {
         let members = self.children(of);
-        members.filter(|(_, token)| token.name == name).last()
+        members.filter(|(_, token)| token.is_named(name)).last()
     }
 
     /// Returns true if some values are marked as repeated, so that not everything counts that
@@ -260,16 +271,27 @@ impl<'t> Tokens<'t> {
         self.has_repeated
     }
 
-    /// Returns true if there is a scalar, or an array that has anything but objects, somewhere in a
-    /// value.
-    pub(super) fn has_scalar_or_mixed_array(&self, of: usize) -> bool {
-        let all = &self.list[of..self.list[of].next];
-        all.iter()
-            .any(|token| matches!(token.kind, Kind::Null | Kind::Scalar | Kind::Mixed))
+    /// Returns the index of the first scalar other than `null`, or array that has anything but
+    /// objects, in a value.
+    pub(super) fn find_content(&self, of: usize) -> Option<usize> {
+        let end = self.list[of].next;
+        let mut at = of;
+        while at < end {
+            match self.list[at].kind {
+                Kind::Scalar | Kind::Mixed => return Some(at),
+                Kind::Repeated => at = self.list[at].next,
+                Kind::Null | Kind::Object | Kind::Objects => at += 1,
+            }
+        }
+        None
     }
 
-    /// Marks the values of members whose names occur again in their object.
-    pub(super) fn mark_repeated(&mut self) {
+    /// Marks the values of members whose names occur again in their object. Returns true if there
+    /// are any that were not marked before.
+    pub(super) fn mark_repeated(&mut self) -> bool {
+        if self.has_repeated {
+            return false;
+        }
         let mut repeated = Vec::new();
         for (at, token) in self.list.iter().enumerate() {
             if token.kind == Kind::Object {
@@ -282,7 +304,8 @@ impl<'t> Tokens<'t> {
         for at in &repeated {
             self.list[*at].kind = Kind::Repeated;
         }
-        self.has_repeated |= !repeated.is_empty();
+        self.has_repeated = !repeated.is_empty();
+        self.has_repeated
     }
 }
 
@@ -301,14 +324,14 @@ fn read_name<'t>(
     scanner: &mut Scanner<'_, Strict>,
     text: &'t str,
     container: Container,
-) -> Result<Text<'t>, ScanError> {
+) -> Result<RawString<'t>, ScanError> {
     Ok(match container {
         Container::Object => {
             let escapes = scanner.rules().escapes;
             let raw = &text[scanner.read_key()?];
             let is_escaped = scanner.rules().escapes > escapes;
-            Text { raw, is_escaped }
+            RawString { raw, is_escaped }
         }
-        Container::Array => Text::default(),
+        Container::Array => RawString::default(),
     })
 }

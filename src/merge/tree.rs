@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use crate::merge::rules::{FieldId, Rule};
-use crate::merge::tokens::Text;
+use crate::merge::tokens::RawString;
 
 /// The number of children above which an object or an array finds them by a hash table.
 const MAX_SEARCHED: u32 = 16;
 
 /// The number of a node in its tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(u32);
 
 impl NodeId {
@@ -22,7 +22,7 @@ impl NodeId {
 #[derive(Clone, Debug)]
 pub(super) struct Node<'t> {
     /// The name of a member, or the `id` of an entry. An entry without an `id` has none.
-    pub(super) key: Option<Text<'t>>,
+    pub(super) key: Option<RawString<'t>>,
     pub(super) value: Value,
     /// The next child of the same parent.
     pub(super) next: NodeId,
@@ -64,7 +64,7 @@ impl Default for NodeId {
 pub(super) struct Tree<'t> {
     nodes: Vec<Node<'t>>,
     /// The children of the nodes that have many.
-    index: HashMap<(NodeId, Text<'t>), NodeId>,
+    index: HashMap<(NodeId, RawString<'t>), NodeId>,
 }
 
 impl<'t> Tree<'t> {
@@ -99,7 +99,7 @@ impl<'t> Tree<'t> {
     /// Finds a child by its key. It looks first at `hint`, the child after the one that was found
     /// last, because releases repeat each other's order.
     #[inline]
-    pub(super) fn find(&self, of: NodeId, key: Text<'t>, hint: NodeId) -> Option<NodeId> {
+    pub(super) fn find(&self, of: NodeId, key: RawString<'t>, hint: NodeId) -> Option<NodeId> {
         if hint != NodeId::NONE && self[hint].key == Some(key) {
             return Some(hint);
         }
@@ -149,25 +149,6 @@ impl<'t> Tree<'t> {
         id
     }
 
-    /// Removes the last of the versions of a node.
-    pub(super) fn remove_last(&mut self, of: NodeId) {
-        let mut children = self.children(of);
-        let mut before = NodeId::NONE;
-        let mut child = children.first;
-        while child != children.last {
-            (before, child) = (child, self[child].next);
-        }
-        match before {
-            NodeId::NONE => children = Children::default(),
-            before => {
-                self[before].next = NodeId::NONE;
-                children.last = before;
-                children.count -= 1;
-            }
-        }
-        self[of].value = Value::Versions(children);
-    }
-
     /// Returns the token of a leaf.
     pub(super) fn leaf(&self, node: NodeId) -> Option<usize> {
         match self[node].value {
@@ -188,7 +169,15 @@ impl<'t> Tree<'t> {
 
     /// Makes the children of a node impossible to find, because the node will have other ones.
     pub(super) fn forget_children(&mut self, of: NodeId) {
-        self.index.retain(|(parent, _), _| *parent != of);
+        let children = self.children(of);
+        let mut child = children.first;
+        while children.count > MAX_SEARCHED && child != NodeId::NONE {
+            let Node { key, next, .. } = self[child];
+            if let Some(key) = key {
+                self.index.remove(&(of, key));
+            }
+            child = next;
+        }
     }
 
     fn index_children(&mut self, of: NodeId, first: NodeId) {

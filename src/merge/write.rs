@@ -1,6 +1,6 @@
 //! Writes a merged release as JSON.
 
-use crate::merge::head::Head;
+use crate::merge::release_tokens::ReleaseTokens;
 use crate::merge::tokens::{Kind, Tokens};
 use crate::merge::tree::{Children, NodeId, Tree, Value};
 
@@ -9,7 +9,7 @@ use crate::merge::tree::{Children, NodeId, Tree, Value};
 pub(super) struct Writer<'m, 't> {
     tree: &'m Tree<'t>,
     tokens: &'m Tokens<'t>,
-    heads: &'m [Head<'t>],
+    releases: &'m [ReleaseTokens<'t>],
     out: String,
 }
 
@@ -24,19 +24,25 @@ struct Frame {
 }
 
 impl<'m, 't> Writer<'m, 't> {
-    pub(super) fn new(tree: &'m Tree<'t>, tokens: &'m Tokens<'t>, heads: &'m [Head<'t>]) -> Self {
-        let longest = heads.iter().map(|head| tokens[head.release].text.len());
+    pub(super) fn new(
+        tree: &'m Tree<'t>,
+        tokens: &'m Tokens<'t>,
+        releases: &'m [ReleaseTokens<'t>],
+    ) -> Self {
+        let longest = releases
+            .iter()
+            .map(|release| tokens[release.root].text.len());
         let capacity = longest.max().unwrap_or_default() * 5 / 4;
         Self {
             tree,
             tokens,
-            heads,
+            releases,
             out: String::with_capacity(capacity + 128),
         }
     }
 
     pub(super) fn write_compiled(mut self) -> String {
-        let last = &self.heads[self.heads.len() - 1];
+        let last = &self.releases[self.releases.len() - 1];
         let ocid = self.tokens[last.ocid].content().raw();
         self.out += r#"{"ocid":""#;
         self.out += ocid;
@@ -60,9 +66,10 @@ impl<'m, 't> Writer<'m, 't> {
     }
 
     pub(super) fn write_versioned(mut self) -> String {
-        let last = &self.heads[self.heads.len() - 1];
-        self.out += r#"{"ocid":"#;
-        self.out += self.tokens[last.ocid].text;
+        let last = &self.releases[self.releases.len() - 1];
+        self.out += r#"{"ocid":""#;
+        self.out += self.tokens[last.ocid].content().raw();
+        self.out.push('"');
         self.write_members();
         self.out
     }
@@ -130,11 +137,11 @@ impl<'m, 't> Writer<'m, 't> {
             if id != versions.first {
                 self.out.push(',');
             }
-            let head = &self.heads[version.release as usize];
+            let release = &self.releases[version.release as usize];
             for (name, at) in [
-                (r#"{"releaseID":"#, head.id),
-                (r#","releaseDate":"#, head.date),
-                (r#","releaseTag":"#, head.tag),
+                (r#"{"releaseID":"#, release.id),
+                (r#","releaseDate":"#, release.date),
+                (r#","releaseTag":"#, release.tag),
             ] {
                 self.out += name;
                 match at {
@@ -155,7 +162,7 @@ impl<'m, 't> Writer<'m, 't> {
     /// Writes a value of a release, without the white space between its tokens.
     fn write_value(&mut self, at: usize, release: u32) {
         let token = &self.tokens[at];
-        let has_white_space = self.heads[release as usize].has_white_space;
+        let has_white_space = self.releases[release as usize].has_white_space;
         let is_scalar = matches!(token.kind, Kind::Null | Kind::Scalar);
         if is_scalar || !(has_white_space || self.tokens.has_repeated()) {
             self.out += token.text;

@@ -197,7 +197,7 @@ fn a_compiled_release_counts_if_there_is_no_other() {
     let versioned = merge.run(&["--versioned", "records.json"]).expect(5);
     assert_eq!(versioned.lines().len(), 1);
     versioned.expect_log("process a: there is only a compiled release, which has no versions");
-    versioned.expect_log("1 processes without versions");
+    versioned.expect_log("left out: 1 process (without versions)");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn what_cannot_be_merged_is_named_and_the_rest_is_merged() {
         "process d cannot be merged: release 2 has no date",
         "package.json, at \"/releases/6\": ",
         "process e: 1 entries of arrays have the id of an earlier entry of the same release, and were merged into it, the first at awards/1 in release e-1 of 2026-01-01T00:00:00Z",
-        "not everything was merged: 1 parts of the input that cannot be read, 2 processes that cannot be merged are left out",
+        "not everything was merged; left out: 1 part of the input (cannot be read), 2 processes (cannot be merged)",
     ] {
         merged.expect_log(text);
     }
@@ -270,15 +270,93 @@ fn the_schema_and_the_overrides_decide_the_rules() {
         .run(&["--schema", "none.json", "package.json"])
         .expect(2)
         .expect_log("read the schema none.json");
-    merge
-        .run(&["--append", "awards//x", "package.json"])
-        .expect(2);
+    for (options, message) in [
+        (&["--append", "awards//x"][..], "such as awards/items"),
+        (&["--append", "tag"], "tag has no rule"),
+        (
+            &["--append", "lots", "--by-position", "lots"],
+            "lots has both --append and --by-position",
+        ),
+    ] {
+        let arguments = [options, &["package.json"]].concat();
+        merge.run(&arguments).expect(2).expect_log(message);
+    }
+}
+
+#[test]
+fn of_several_contents_of_a_release_the_newest_counts() {
+    let content = |date: &str, title: &str| json!({"ocid": "a", "id": "1", "date": date, "title": title, "awards": [{"title": title}]});
+    let merge = Merge::new()
+        .with("new.json", content("2026-01-02", "new").to_string())
+        .with("old.json", content("2026-01-01", "old").to_string())
+        .with(
+            "corrected.json",
+            content("2026-01-02", "corrected").to_string(),
+        );
+    for (files, title) in [
+        (&["old.json", "new.json"][..], "new"),
+        (&["new.json", "old.json"], "new"),
+        // of the same date, the last one
+        (&["new.json", "corrected.json"], "corrected"),
+        (&["corrected.json", "new.json"], "new"),
+    ] {
+        let merged = merge.run(files).expect(0);
+        assert_eq!(merged.lines()[0]["awards"], json!([{"title": title}]));
+        merged
+            .expect_log("1 content of a release was left out, because a newer one has the same id");
+    }
+}
+
+#[test]
+fn what_only_a_database_needs_is_not_asked_for() {
+    let lines = [
+        // without ids, twice, with other white space
+        r#"{"ocid":"a","date":"2026-01-01","awards":[{"title":"x"}]}"#,
+        r#"{"ocid":"a", "date":"2026-01-01", "awards":[{"title":"x"}]}"#,
+        r#"{"ocid":"a","date":"2026-01-02","language":"en"}"#,
+        // characters and numbers that PostgreSQL does not store
+        r#"{"ocid":"b","id":"1","date":"2026-01-01","title":"\u0000\ud83d","number":1e4000}"#,
+        r#"{"ocid":7,"id":"1","date":"2026-01-01","title":"number"}"#,
+        r#"{"ocid":"7","id":"2","date":"2026-01-02","language":"en"}"#,
+    ];
+    let merge = Merge::new().with("lines.jsonl", lines.join("\n"));
+    let merged = merge.run(&["lines.jsonl"]).expect(0);
+    let out = String::from_utf8(merged.0.stdout).unwrap();
+    let expected = [
+        r#"{"ocid":"7","id":"7-2026-01-02","date":"2026-01-02","tag":["compiled"],"title":"number","language":"en"}"#,
+        r#"{"ocid":"a","id":"a-2026-01-02","date":"2026-01-02","tag":["compiled"],"awards":[{"title":"x"}],"language":"en"}"#,
+        r#"{"ocid":"b","id":"b-2026-01-01","date":"2026-01-01","tag":["compiled"],"title":"\u0000\ud83d","number":1e4000}"#,
+    ];
+    assert_eq!(out.lines().collect::<Vec<&str>>(), expected);
+}
+
+#[test]
+fn more_releases_than_fit_into_memory_are_sorted_in_files() {
+    let title = "x".repeat(500);
+    let releases: Vec<Value> = (0..4_000)
+        .map(|n| {
+            dated(
+                &format!("ocds-{}", n * 7 % 1_000),
+                1 + n / 1_000,
+                "title",
+                &*title,
+            )
+        })
+        .collect();
+    let merge = Merge::new().with("package.json", release_package(&releases));
+    let sorted = merge.run(&["--memory", "1", "package.json"]).expect(0);
+    assert_eq!(sorted.lines().len(), 1_000);
+    assert_eq!(
+        sorted.lines(),
+        merge.run(&["package.json"]).expect(0).lines()
+    );
+    merge.run(&["--memory", "0", "package.json"]).expect(2);
 }
 
 #[test]
 fn releases_of_version_1_0_are_upgraded() {
     let package = json!({"releases": [{
-        "ocid": "a", "id": "1", "date": "2016-01-01T00:00:00Z", "tag": ["award"],
+        "ocid": "a", "date": "2016-01-01T00:00:00Z", "tag": ["award"],
         "buyer": {"identifier": {"scheme": "XX", "id": "7"}, "name": "Ministry"},
         "awards": [{"id": "1", "suppliers": [{"identifier": {"scheme": "XX", "id": "8"}, "name": "Firm"}]}],
     }]});
@@ -298,12 +376,22 @@ fn input_that_cannot_be_read_is_an_error() {
     let merge = Merge::new()
         .with("page.html", "<html><title>Down</title></html>")
         .with("good.json", release_package(&releases()));
-    let missing = merge.run(&["none.json"]).expect(2);
-    missing.expect_log("read none.json: open it: No such file");
+    // no file is read if one of them cannot be
+    let missing = merge.run(&["good.json", "none.json"]).expect(2);
+    missing.expect_log("file none.json: No such file");
+    assert_eq!(missing.lines(), Vec::<Value>::new());
     merge
         .run(&["."])
         .expect(2)
-        .expect_log("read .: it is a directory; name its files");
+        .expect_log(". is a directory: name the files in it");
+    merge
+        .run(&["https://publisher.example/all.json"])
+        .expect(2)
+        .expect_log("`merge` reads files");
+    merge
+        .run(&["good.json", "--config", "none.toml"])
+        .expect(2)
+        .expect_log("none.toml");
     let unreadable = merge.run(&["page.html", "good.json"]).expect(5);
     unreadable.expect_log("page.html: a part cannot be read");
     assert_eq!(unreadable.lines(), expected());

@@ -2,19 +2,21 @@
 //! or one on each line, also in zip and gzip files.
 
 use std::fs::File;
-use std::io::{self, Seek as _};
-use std::path::Path;
+use std::io::{self, Read, Seek as _, Write as _};
 
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::command::merge::sorter::{Rank, Sorter};
+use crate::command::merge::sorter::{Key, Sorter};
 use crate::command::merge::warnings::Warnings;
-use crate::config;
+use crate::config::{self, Config};
 use crate::decode::file::{Cutter, FileReader, NextPiece, Piece};
 use crate::error::{Error, Result};
-use crate::extract::{self, Options};
-use crate::release::{Reason, Reject, Release};
+use crate::extract::{self, NO_ID, Options};
+use crate::fetch::Input;
+use crate::release::{Reject, Release};
 use crate::source::{Source, Version};
+
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// What was read of all files.
 #[derive(Debug, Default)]
@@ -23,7 +25,7 @@ pub(super) struct Counts {
     pub(super) releases: u64,
     /// The items and the parts of files that cannot be read.
     pub(super) rejects: u64,
-    /// What was never a release, such as side files of archives.
+    /// What was passed over because it is no release, such as side files of archives.
     pub(super) passed_over: u64,
 }
 
@@ -39,17 +41,17 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Creates a reader. If `is_upgraded` is true, it upgrades releases of version 1.0 to 1.1.
-    pub(super) fn new(is_upgraded: bool, sorter: Sorter) -> Self {
+    pub(super) fn new(config: &Config, is_upgraded: bool, sorter: Sorter) -> Self {
         // The URL is not used, because files are read.
         let source = Source::new("http://localhost/");
-        let settings = config::Extract::default();
-        let mut options = Options::new(&source, &settings);
+        let mut options = Options::new(&source, &config.extract);
+        options.is_stored = false;
         if !is_upgraded {
             options.version = Some(Version::V1_1);
         }
         Self {
             source,
-            limits: config::Fetch::default(),
+            limits: config.fetch.clone(),
             options,
             sorter,
             counts: Counts::default(),
@@ -57,21 +59,19 @@ impl Reader {
         }
     }
 
-    /// Reads a file. `-` is standard input.
-    pub(super) fn read(&mut self, name: &str) -> Result<()> {
-        let file = match name {
-            "-" => copy_standard_input(),
-            name => open(Path::new(name)),
-        };
-        let file = file.map_err(|error| error.context(format!("read {name}")))?;
+    /// Reads a file.
+    pub(super) fn read(&mut self, input: &Input) -> Result<()> {
+        let name = input.to_string();
+        let file = open(input).map_err(|error| error.context(format!("read {name}")))?;
         let mut cutter = Cutter::new(file, &self.source, &self.limits);
         loop {
             match cutter.next() {
-                Ok(NextPiece::Piece(piece, _)) => self.add_piece(name, &piece)?,
+                Ok(NextPiece::Piece(piece, _)) => self.add_piece(&name, &piece)?,
                 Ok(NextPiece::Unreadable(_, message, _)) => {
                     self.counts.rejects += 1;
-                    self.warnings
-                        .show(|| warn!("{name}: a part cannot be read, because it is {message}"));
+                    self.warnings.show("what cannot be read", || {
+                        warn!("{name}: a part cannot be read, because it is {message}");
+                    });
                 }
                 Ok(NextPiece::End) => return Ok(()),
                 Err(message) => {
@@ -92,48 +92,35 @@ impl Reader {
         }
         let rejects = extracted.rejects.iter();
         for reject in rejects.filter(|reject| !reject.reason.is_passed_over()) {
-            self.add_reject(name, reject)?;
+            self.counts.rejects += 1;
+            let Reject {
+                pointer, message, ..
+            } = reject;
+            self.warnings.show("what cannot be read", || {
+                warn!("{name}, at \"{pointer}\": {message}");
+            });
         }
         Ok(())
     }
 
     fn add_release(&mut self, release: &Release) -> Result<()> {
-        let date = release.columns.date;
-        let rank = Rank {
-            is_compiled: release.key.is_compiled(),
-            date: date.map_or(i64::MIN, jiff::Timestamp::as_microsecond),
-            hash: release.content_hash,
-        };
-        self.add(&release.key.ocid, rank, &release.text)
-    }
-
-    /// Adds a release that merges, although it could not be stored without its `id`. Warns of any
-    /// other reject.
-    fn add_reject(&mut self, name: &str, reject: &Reject) -> Result<()> {
-        if let (Reason::MissingId, Some(ocid)) = (reject.reason, &reject.ocid) {
-            let rank = Rank {
-                is_compiled: false,
-                date: i64::MIN,
-                hash: *blake3::hash(&reject.document).as_bytes(),
-            };
-            return self.add(ocid, rank, &reject.document);
-        }
-        self.counts.rejects += 1;
-        let Reject {
-            pointer, message, ..
-        } = reject;
-        self.warnings
-            .show(|| warn!("{name}, at \"{pointer}\": {message}"));
-        Ok(())
-    }
-
-    fn add(&mut self, ocid: &str, rank: Rank, text: &[u8]) -> Result<()> {
-        self.counts.releases += 1;
-        let text = std::str::from_utf8(text)
+        let text = std::str::from_utf8(&release.text)
             .map_err(|e| Error::unexpected("a release is not UTF-8").with_source(e))?;
-        self.sorter
-            .push(ocid, rank, text)
-            .map_err(temporary_file_error)
+        let mut release_id = release.key.release_id.clone();
+        if release_id == NO_ID {
+            // only its content tells such a release from others
+            release_id.push_str(&blake3::Hash::from(release.content_hash).to_hex());
+        }
+        let date = release.columns.date;
+        let key = Key {
+            ocid: release.key.ocid.clone(),
+            is_compiled: release.key.is_compiled(),
+            release_id,
+            date: date.map_or(i64::MIN, jiff::Timestamp::as_microsecond),
+            number: self.counts.releases,
+        };
+        self.counts.releases += 1;
+        self.sorter.push(key, text).map_err(temporary_file_error)
     }
 }
 
@@ -145,34 +132,49 @@ pub(super) fn temporary_file_error(error: io::Error) -> Error {
     .with_source(error)
 }
 
-fn open(path: &Path) -> Result<FileReader> {
-    let file = File::open(path).map_err(open_error)?;
-    let metadata = file.metadata().map_err(open_error)?;
-    match metadata.is_file() {
-        true => Ok(FileReader::from_whole_file(file, metadata.len(), None)),
-        false if metadata.is_dir() => Err(Error::config("it is a directory; name its files")),
-        false => copy(file),
+fn open(input: &Input) -> Result<FileReader> {
+    match input {
+        Input::Path(path) => {
+            let file = File::open(path).map_err(open_error)?;
+            let metadata = file.metadata().map_err(open_error)?;
+            match metadata.is_file() {
+                true => Ok(FileReader::from_whole_file(file, metadata.len(), None)),
+                false => copy(file),
+            }
+        }
+        Input::Stdin => {
+            if io::IsTerminal::is_terminal(&io::stdin()) {
+                info!("reading releases from standard input, until its end");
+            }
+            copy(io::stdin().lock())
+        }
+        Input::Url(_) => Err(Error::config(
+            "`merge` reads files; of a URL, it can read what curl writes to standard input",
+        )),
     }
 }
 
-/// Standard input may be a pipe, and an archive is not read from its beginning to its end, so it is
-/// copied to a temporary file.
-fn copy_standard_input() -> Result<FileReader> {
-    copy(io::stdin().lock())
-}
-
-fn copy(mut from: impl io::Read) -> Result<FileReader> {
+/// Copies a pipe to a temporary file, because an archive is not read from its beginning to its end.
+fn copy(mut from: impl Read) -> Result<FileReader> {
     let mut file = tempfile::tempfile().map_err(temporary_file_error)?;
-    let bytes = io::copy(&mut from, &mut file).map_err(temporary_file_error)?;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut bytes = 0;
+    loop {
+        let read = match from.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(|e| Error::environment("read it").with_source(e))?,
+        };
+        if read == 0 {
+            break;
+        }
+        file.write_all(&buffer[..read])
+            .map_err(temporary_file_error)?;
+        bytes += read as u64;
+    }
     file.rewind().map_err(temporary_file_error)?;
     Ok(FileReader::from_whole_file(file, bytes, None))
 }
 
 fn open_error(error: io::Error) -> Error {
-    let message = "open it";
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Error::config(message),
-        _ => Error::environment(message),
-    }
-    .with_source(error)
+    Error::environment("open it").with_source(error)
 }

@@ -13,18 +13,28 @@ use serde_json::Value;
 use tracing::{error, info, warn};
 
 use self::input::{Counts, Reader, temporary_file_error};
-use self::sorter::{Entry, MEMORY_BYTES, Sorted, Sorter};
+use self::sorter::{Entry, Sorted, Sorter};
 use self::warnings::Warnings;
-use crate::cli::{Merge, MergeSchema};
+use crate::cli::{Global, Merge, MergeSchema};
 use crate::command::escape::escape_json;
+use crate::command::load::parse_inputs;
+use crate::command::load_config;
 use crate::command::table::format_number;
+use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::merge::{self, Form, Rule, Rules};
+use crate::fetch::Input;
+use crate::merge::{self, Form, RepeatedIds, Rule, Rules, is_new_in_merged_release};
 use crate::source::Version;
 
-pub(super) async fn merge(options: Merge) -> Result<ExitCode> {
+pub(super) async fn merge(global: &Global, options: Merge) -> Result<ExitCode> {
+    let config = load_config(global)?;
     let rules = read_rules(&options)?;
-    let merging = tokio::task::spawn_blocking(move || merge_files(&options, &rules));
+    let inputs = match &options.file[..] {
+        [] => vec![Input::parse("-")?],
+        files => parse_inputs(files)?,
+    };
+    let merging =
+        tokio::task::spawn_blocking(move || merge_files(&config, &options, &rules, &inputs));
     merging
         .await
         .map_err(|e| Error::unexpected("merge releases").with_source(e))?
@@ -49,18 +59,33 @@ fn read_rules(options: &Merge) -> Result<Rules> {
         (&options.by_position, Rule::ByPosition),
     ] {
         for field in fields {
+            if is_new_in_merged_release(field) {
+                let message =
+                    format!("{field} has no rule, because every merged release has a new one");
+                return Err(Error::config(message));
+            }
             rules.set(field, rule);
         }
+    }
+    let is_by_position = |field: &&String| options.by_position.contains(field);
+    if let Some(field) = options.append.iter().find(is_by_position) {
+        let message = format!("{field} has both --append and --by-position");
+        return Err(Error::config(message));
     }
     Ok(rules)
 }
 
-fn merge_files(options: &Merge, rules: &Rules) -> Result<ExitCode> {
+fn merge_files(
+    config: &Config,
+    options: &Merge,
+    rules: &Rules,
+    inputs: &[Input],
+) -> Result<ExitCode> {
     let is_upgraded = options.schema.is_none();
-    let mut reader = Reader::new(is_upgraded, Sorter::new(MEMORY_BYTES));
-    match &options.file[..] {
-        [] => reader.read("-")?,
-        files => files.iter().try_for_each(|file| reader.read(file))?,
+    let sorter = Sorter::new(usize::from(options.memory) << 20);
+    let mut reader = Reader::new(config, is_upgraded, sorter);
+    for input in inputs {
+        reader.read(input)?;
     }
     let Reader {
         sorter,
@@ -77,6 +102,7 @@ fn merge_files(options: &Merge, rules: &Rules) -> Result<ExitCode> {
         },
         out: Output::new(),
         warnings,
+        older: 0,
         processes: 0,
         failed: 0,
         unversioned: 0,
@@ -91,6 +117,8 @@ struct Merging<'m> {
     form: Form,
     out: Output,
     warnings: Warnings,
+    /// The contents of releases that were left out, because a newer one has the same `id`.
+    older: u64,
     /// The processes that were merged.
     processes: u64,
     /// The processes whose releases cannot be merged.
@@ -104,17 +132,19 @@ impl Merging<'_> {
         let mut process: Vec<Entry> = Vec::new();
         for entry in sorted {
             let entry = entry.map_err(temporary_file_error)?;
-            if process
-                .first()
-                .is_some_and(|first| first.ocid != entry.ocid)
-            {
-                self.merge_process(&process)?;
-                process.clear();
+            match process.last() {
+                Some(last) if last.key.ocid != entry.key.ocid => {
+                    self.merge_process(&process)?;
+                    process.clear();
+                }
+                // of several contents of a release, the last one has the newest date
+                Some(last) if last.key.release_id == entry.key.release_id => {
+                    self.older += u64::from(last.text != entry.text);
+                    process.pop();
+                }
+                _ => {}
             }
-            // a copy of a release changes nothing, but its entries without ids would be added twice
-            if process.last().is_none_or(|last| last.rank != entry.rank) {
-                process.push(entry);
-            }
+            process.push(entry);
             if self.out.is_closed {
                 return Ok(());
             }
@@ -126,42 +156,43 @@ impl Merging<'_> {
     }
 
     fn merge_process(&mut self, process: &[Entry]) -> Result<()> {
-        let ocid = &process[0].ocid;
-        let releases = process.iter().filter(|entry| !entry.rank.is_compiled);
+        let ocid = &process[0].key.ocid;
+        let releases = process.iter().filter(|entry| !entry.key.is_compiled);
         let mut texts: Vec<&str> = releases.map(|entry| &*entry.text).collect();
         if texts.is_empty() {
             if self.form == Form::Versioned {
                 self.unversioned += 1;
-                let warning = || {
+                self.warnings.show("processes without versions", || {
                     warn!(
                         "process {ocid}: there is only a compiled release, which has no versions"
                     );
-                };
-                self.warnings.show(warning);
+                });
                 return Ok(());
             }
-            // the newest is the last one
-            texts.extend(process.last().map(|entry| &*entry.text));
+            texts.extend(process.iter().map(|entry| &*entry.text));
         }
         match merge::merge(&texts, self.rules, self.form) {
             Ok(merged) => {
                 self.processes += 1;
-                if let [first, ..] = &merged.repeated_ids[..] {
-                    let count = merged.repeated_ids.len();
-                    let warning = || {
+                if let Some(repeated) = &merged.repeated_ids {
+                    let RepeatedIds {
+                        count,
+                        place,
+                        release,
+                    } = repeated;
+                    self.warnings.show("repeated ids", || {
                         warn!(
-                            "process {ocid}: {count} entries of arrays have the id of an earlier entry of the same release, and were merged into it, the first at {} in {}",
-                            first.place, first.release
+                            "process {ocid}: {count} entries of arrays have the id of an earlier entry of the same release, and were merged into it, the first at {place} in {release}"
                         );
-                    };
-                    self.warnings.show(warning);
+                    });
                 }
                 self.out.write_line(&merged.text)
             }
             Err(why) => {
                 self.failed += 1;
-                self.warnings
-                    .show(|| error!("process {ocid} cannot be merged: {why}"));
+                self.warnings.show("processes that cannot be merged", || {
+                    error!("process {ocid} cannot be merged: {why}");
+                });
                 Ok(())
             }
         }
@@ -170,37 +201,62 @@ impl Merging<'_> {
     fn report(&self, counts: &Counts) -> Result<ExitCode> {
         self.warnings.finish();
         info!(
-            "merged {} releases into {} processes",
-            format_number(counts.releases),
-            format_number(self.processes)
+            "merged {} into {}",
+            count(counts.releases, "release", "releases"),
+            count(self.processes, "process", "processes")
         );
+        if self.older > 0 {
+            info!(
+                "{} left out, because a newer one has the same id",
+                count(
+                    self.older,
+                    "content of a release was",
+                    "contents of releases were"
+                )
+            );
+        }
         if counts.passed_over > 0 {
             info!(
-                "{} passed over, because they were never releases",
-                format_number(counts.passed_over)
+                "{} passed over, which are no releases",
+                count(
+                    counts.passed_over,
+                    "part of the input was",
+                    "parts of the input were"
+                )
             );
         }
         let lost = [
-            (counts.rejects, "parts of the input that cannot be read"),
-            (self.failed, "processes that cannot be merged"),
-            (self.unversioned, "processes without versions"),
+            (
+                counts.rejects,
+                ["part of the input", "parts of the input"],
+                "cannot be read",
+            ),
+            (self.failed, ["process", "processes"], "cannot be merged"),
+            (
+                self.unversioned,
+                ["process", "processes"],
+                "without versions",
+            ),
         ];
         let lost: Vec<String> = lost
             .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{} {what}", format_number(*count)))
+            .filter(|(number, ..)| *number > 0)
+            .map(|(number, [one, many], why)| format!("{} ({why})", count(*number, one, many)))
             .collect();
         match lost.is_empty() {
             true => Ok(ExitCode::SUCCESS),
             false => Err(Error::new(
                 Kind::TooManyBad,
-                format!(
-                    "not everything was merged: {} are left out",
-                    lost.join(", ")
-                ),
+                format!("not everything was merged; left out: {}", lost.join(", ")),
             )),
         }
     }
+}
+
+/// Writes a number with its noun.
+fn count(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{} {noun}", format_number(number))
 }
 
 /// Standard output. Text is escaped if it is shown on a terminal.

@@ -1,29 +1,33 @@
 //! Limits the number of warnings about data.
 
+use std::collections::BTreeMap;
+
 use tracing::warn;
 
-/// The number of warnings that are shown. A file may have millions of defects of one kind.
+/// The number of warnings of one kind that are shown. A file may have millions of defects of one
+/// kind, which must not hide the others.
 const MAX_SHOWN: u64 = 20;
 
+/// Counts the warnings of each kind. A kind is a clause that says what the warnings are about.
 #[derive(Debug, Default)]
-pub(super) struct Warnings {
-    count: u64,
-}
+pub(super) struct Warnings(BTreeMap<&'static str, u64>);
 
 impl Warnings {
-    /// Shows a warning, unless too many were shown before it.
-    pub(super) fn show(&mut self, show: impl FnOnce()) {
-        self.count += 1;
-        if self.count <= MAX_SHOWN {
+    /// Shows a warning, unless too many of its kind were shown before it.
+    pub(super) fn show(&mut self, kind: &'static str, show: impl FnOnce()) {
+        let count = self.0.entry(kind).or_default();
+        *count += 1;
+        if *count <= MAX_SHOWN {
             show();
         }
     }
 
     /// Says how many warnings were not shown.
     pub(super) fn finish(&self) {
-        let hidden = self.count.saturating_sub(MAX_SHOWN);
-        if hidden > 0 {
-            warn!("{hidden} more warnings of these kinds were not shown");
+        for (kind, count) in &self.0 {
+            if let hidden @ 1.. = count.saturating_sub(MAX_SHOWN) {
+                warn!("{hidden} more messages were not shown, about {kind}");
+            }
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Reads the members of a release that say which release it is, and sorts releases by them.
 
+use std::borrow::Cow;
+
 use crate::merge::error::{MergeError, ReleaseName};
 use crate::merge::tokens::{Kind, Token, Tokens};
 
 /// A release, with the indexes of the tokens that say which release it is.
 #[derive(Clone, Debug)]
-pub(super) struct Head<'t> {
+pub(super) struct ReleaseTokens<'t> {
     /// The number of the release among those that are merged, as they were given.
     index: usize,
     text: &'t str,
     /// The token of the release itself.
-    pub(super) release: usize,
+    pub(super) root: usize,
     pub(super) has_white_space: bool,
     pub(super) ocid: usize,
     pub(super) id: Option<usize>,
@@ -18,7 +20,7 @@ pub(super) struct Head<'t> {
     pub(super) tag: Option<usize>,
 }
 
-impl<'t> Head<'t> {
+impl<'t> ReleaseTokens<'t> {
     /// Reads a release to the end of the tokens.
     pub(super) fn read(
         tokens: &mut Tokens<'t>,
@@ -26,34 +28,41 @@ impl<'t> Head<'t> {
         index: usize,
     ) -> Result<Self, MergeError> {
         let read = tokens.read(text);
-        let (release, has_white_space) = read.map_err(|error| MergeError::NotJson {
+        let (root, has_white_space) = read.map_err(|error| MergeError::NotJson {
             index,
             at: error.at,
             reason: error.reason(),
         })?;
-        let token = &tokens[release];
+        let token = &tokens[root];
         if token.kind != Kind::Object {
             let found = token.describe();
             return Err(MergeError::NotAnObject { index, found });
         }
         let [mut ocid, mut id, mut date, mut tag] = [None; 4];
-        for (at, member) in tokens.children(release) {
-            // If a member is repeated, the last one counts.
-            match member.name.raw() {
-                "ocid" => ocid = Some(at),
-                "id" => id = Some(at),
-                "date" => date = Some(at),
-                "tag" => tag = Some(at),
-                _ => {}
+        for (at, member) in tokens.children(root) {
+            for (name, found) in [
+                ("ocid", &mut ocid),
+                ("id", &mut id),
+                ("date", &mut date),
+                ("tag", &mut tag),
+            ] {
+                // If a member is repeated, the last one counts.
+                if member.is_named(name) {
+                    *found = Some(at);
+                }
             }
         }
-        let is_string = |at: &usize| tokens[*at].text.starts_with('"');
+        // A number is read as its text, as in a stored release.
+        let is_ocid = |at: &usize| {
+            !matches!(tokens[*at].describe(), "a boolean" | "null")
+                && tokens[*at].kind == Kind::Scalar
+        };
         Ok(Self {
             index,
             text,
-            release,
+            root,
             has_white_space,
-            ocid: ocid.filter(is_string).ok_or(MergeError::NoOcid { index })?,
+            ocid: ocid.filter(is_ocid).ok_or(MergeError::NoOcid { index })?,
             id,
             date,
             tag,
@@ -73,26 +82,35 @@ impl<'t> Head<'t> {
         }
     }
 
-    fn sort_key<'k>(&self, tokens: &'k Tokens<'t>) -> [&'k str; 3] {
-        let text = |at: Option<usize>| at.map_or("", |at| tokens[at].text);
-        [text(self.date), text(self.id), self.text]
+    /// Returns the texts by which releases are sorted.
+    fn sort_key(&self, tokens: &Tokens<'t>) -> [Cow<'t, str>; 3] {
+        let content =
+            |at: Option<usize>| at.map_or(Cow::Borrowed(""), |at| tokens[at].content().unescape());
+        [
+            content(self.date),
+            content(self.id),
+            Cow::Borrowed(self.text),
+        ]
     }
 }
 
 /// Sorts releases by `date`, then by `id`, then by their texts.
-pub(super) fn sort<'t>(heads: &mut [Head<'t>], tokens: &Tokens<'t>) -> Result<(), MergeError> {
-    if heads.len() > 1 {
-        for head in heads.iter() {
-            check_date(head, tokens)?;
+pub(super) fn sort<'t>(
+    releases: &mut [ReleaseTokens<'t>],
+    tokens: &Tokens<'t>,
+) -> Result<(), MergeError> {
+    if releases.len() > 1 {
+        for release in releases.iter() {
+            check_date(release, tokens)?;
         }
     }
-    heads.sort_by(|a, b| a.sort_key(tokens).cmp(&b.sort_key(tokens)));
+    releases.sort_by_cached_key(|release| release.sort_key(tokens));
     Ok(())
 }
 
-fn check_date(head: &Head<'_>, tokens: &Tokens<'_>) -> Result<(), MergeError> {
-    let name = || head.name(tokens);
-    let Some(date) = head.date.map(|at| &tokens[at]) else {
+fn check_date(release: &ReleaseTokens<'_>, tokens: &Tokens<'_>) -> Result<(), MergeError> {
+    let name = || release.name(tokens);
+    let Some(date) = release.date.map(|at| &tokens[at]) else {
         return Err(MergeError::NoDate(name()));
     };
     match date.kind {
