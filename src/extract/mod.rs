@@ -61,8 +61,8 @@ pub struct Options {
     pub compiled: bool,
     /// The pattern that finds the ocid in the `id` of a release without an ocid.
     pub ocid_from_id: Option<OcidPattern>,
-    /// True if PostgreSQL will store the releases. Otherwise a release needs no `id`, and may have
-    /// values that PostgreSQL cannot store.
+    /// True if PostgreSQL will store the releases. Otherwise a release may have values that
+    /// PostgreSQL cannot store, and needs no `id` if it has a `date` or a `tag`.
     pub is_stored: bool,
     /// The repairs that are tried on releases that could not be stored otherwise.
     pub repair: Vec<Repair>,

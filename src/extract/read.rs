@@ -306,10 +306,13 @@ fn take_key(
         }
         Some(release_id) => Ok(Key { ocid, release_id }),
         None if says_compiled => Ok(Key::compiled(ocid)),
-        None if !options.is_stored => Ok(Key {
-            ocid,
-            release_id: NO_ID.to_owned(),
-        }),
+        // a versioned release has neither a date nor a tag
+        None if !options.is_stored && (!date.is_empty() || reading.columns.tag.is_some()) => {
+            Ok(Key {
+                ocid,
+                release_id: NO_ID.to_owned(),
+            })
+        }
         None => Err(missing(Reason::MissingId, "id")),
     }
 }

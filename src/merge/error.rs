@@ -27,7 +27,7 @@ pub enum MergeError {
         /// The kind of the value, with an article.
         found: &'static str,
     },
-    /// A release has no `ocid`, or one that is not a string.
+    /// A release has no `ocid`, or one that is neither a string nor a number.
     NoOcid {
         /// The number of the release, from 0.
         index: usize,
@@ -121,7 +121,7 @@ impl fmt::Display for MergeError {
             Self::NoOcid { index } => {
                 write!(
                     f,
-                    "release number {} has no ocid that is a string",
+                    "release number {} has no ocid that is a string or a number",
                     index + 1
                 )
             }
@@ -140,15 +140,13 @@ impl fmt::Display for MergeError {
             Self::DateOfOtherKind(release, kind) => {
                 write!(f, "the date of {release} is {kind} and not a string")
             }
-            Self::IdOfOtherKind(side) => {
-                let ValueAt {
-                    place,
-                    kind,
-                    release,
-                } = &**side;
+            Self::IdOfOtherKind(id) => {
+                let (place, release) = (shorten(&id.place), &id.release);
+                let found = id.kind;
                 write!(
                     f,
-                    "an entry of {place} has {kind} as its id in {release}, and an id must be a string or a number"
+                    "an entry of {place} has {found} as its id in {release}, \
+                     and an id must be a string or a number"
                 )
             }
             Self::KindsDiffer { earlier, later } => {

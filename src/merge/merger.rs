@@ -49,7 +49,7 @@ enum Inside {
     Array,
 }
 
-/// What is done with the value of a token.
+/// The way on behind the beginning of a value.
 enum Step {
     /// Continue behind the value.
     Skip,

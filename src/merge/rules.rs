@@ -37,7 +37,7 @@ impl FieldId {
     pub(super) const NONE: Self = Self(u32::MAX);
 }
 
-/// How the values of a field are merged.
+/// The rule by which the values of a field are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// Objects merge member by member, and the entries of arrays by their `id`.
@@ -285,7 +285,8 @@ impl<'s> SchemaReader<'s> {
         self.count.set(count);
         if count > MAX_FIELDS || path.names.len() > MAX_DEPTH {
             return Err(format!(
-                "the schema has more than {MAX_FIELDS} fields, or more than {MAX_DEPTH} objects within each other, at {}",
+                "the schema has more than {MAX_FIELDS} fields, or more than {MAX_DEPTH} objects \
+                 within each other, at {}",
                 path.names.join("/")
             ));
         }

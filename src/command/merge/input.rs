@@ -18,14 +18,14 @@ use crate::source::{Source, Version};
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// What was read of all files.
+/// Counts what was read of all files.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// The releases, with those that their publisher has compiled.
     pub(super) releases: u64,
     /// The items and the parts of files that cannot be read.
     pub(super) rejects: u64,
-    /// What was passed over because it is no release, such as side files of archives.
+    /// The parts that were passed over because they are no releases, such as side files of archives.
     pub(super) passed_over: u64,
 }
 

@@ -26,11 +26,14 @@ use crate::fetch::Input;
 use crate::merge::{self, Form, RepeatedIds, Rule, Rules, is_new_in_merged_release};
 use crate::source::Version;
 
+/// The exit code of a shell's command that writes to a pipe without a reader.
+const CLOSED_PIPE: u8 = 141;
+
 pub(super) async fn merge(global: &Global, options: Merge) -> Result<ExitCode> {
     let config = load_config(global)?;
     let rules = read_rules(&options)?;
     let inputs = match &options.file[..] {
-        [] => vec![Input::parse("-")?],
+        [] => vec![Input::parse("-").map_err(|e| e.context("no file is named"))?],
         files => parse_inputs(files)?,
     };
     let merging =
@@ -46,8 +49,10 @@ fn read_rules(options: &Merge) -> Result<Rules> {
         Some(MergeSchema::Version(Version::V1_0)) => Rules::version_1_0().clone(),
         Some(MergeSchema::File(path)) => {
             let name = path.display();
-            let text = fs::read(path)
-                .map_err(|e| Error::config(format!("read the schema {name}")).with_source(e))?;
+            let text = fs::read(path).map_err(|e| {
+                let message = format!("the schema {name} is neither 1.0 nor 1.1, nor a file");
+                Error::config(message).with_source(e)
+            })?;
             let schema: Value = serde_json::from_slice(&text).map_err(|e| {
                 Error::config(format!("the schema {name} is not JSON")).with_source(e)
             })?;
@@ -103,11 +108,16 @@ fn merge_files(
         out: Output::new(),
         warnings,
         older: 0,
+        releases: 0,
         processes: 0,
         failed: 0,
         unversioned: 0,
     };
     merging.merge_all(sorted)?;
+    if merging.out.is_closed {
+        warn!("stopped, because the reader of the output has closed it");
+        return Ok(ExitCode::from(CLOSED_PIPE));
+    }
     merging.report(&counts)
 }
 
@@ -119,6 +129,8 @@ struct Merging<'m> {
     warnings: Warnings,
     /// The contents of releases that were left out, because a newer one has the same `id`.
     older: u64,
+    /// The releases that were merged.
+    releases: u64,
     /// The processes that were merged.
     processes: u64,
     /// The processes whose releases cannot be merged.
@@ -174,6 +186,7 @@ impl Merging<'_> {
         match merge::merge(&texts, self.rules, self.form) {
             Ok(merged) => {
                 self.processes += 1;
+                self.releases += texts.len() as u64;
                 if let Some(repeated) = &merged.repeated_ids {
                     let RepeatedIds {
                         count,
@@ -182,7 +195,9 @@ impl Merging<'_> {
                     } = repeated;
                     self.warnings.show("repeated ids", || {
                         warn!(
-                            "process {ocid}: {count} entries of arrays have the id of an earlier entry of the same release, and were merged into it, the first at {place} in {release}"
+                            "process {ocid}: {count} times, an entry of an array has the id of an earlier \
+                             entry of the same release, and was merged into it, the first time \
+                             at {place} in {release}"
                         );
                     });
                 }
@@ -201,13 +216,14 @@ impl Merging<'_> {
     fn report(&self, counts: &Counts) -> Result<ExitCode> {
         self.warnings.finish();
         info!(
-            "merged {} into {}",
+            "read {}, and merged {} into {}",
             count(counts.releases, "release", "releases"),
+            format_number(self.releases),
             count(self.processes, "process", "processes")
         );
         if self.older > 0 {
             info!(
-                "{} left out, because a newer one has the same id",
+                "{} left out, because a newer or later one has the same id",
                 count(
                     self.older,
                     "content of a release was",
@@ -217,11 +233,11 @@ impl Merging<'_> {
         }
         if counts.passed_over > 0 {
             info!(
-                "{} passed over, which are no releases",
+                "passed over {}, such as versioned releases and side files",
                 count(
                     counts.passed_over,
-                    "part of the input was",
-                    "parts of the input were"
+                    "part of the input",
+                    "parts of the input"
                 )
             );
         }
@@ -263,8 +279,7 @@ fn count(number: u64, one: &str, many: &str) -> String {
 struct Output {
     out: BufWriter<io::Stdout>,
     is_terminal: bool,
-    /// True if nobody reads the output any more, for example because the reader is `head`. That is
-    /// no error.
+    /// True if nobody reads the output any more, for example because the reader is `head`.
     is_closed: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Sorts releases by process, in limited memory.
 //!
-//! Releases are collected in memory up to a limit, sorted, and written to a temporary file, which is
-//! a run. At the end the runs are merged. If there are many runs, some of them are first merged into
-//! a longer one. The files have no name, so the system deletes them when the process ends.
+//! Releases are collected in memory up to a limit, sorted, and written to a temporary file, which
+//! is a run. At the end the runs are merged. If there are many runs, some of them are first merged
+//! into a longer one. The files have no name, so the system deletes them when the process ends.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,7 +23,7 @@ pub(super) struct Key {
     pub(super) ocid: String,
     /// True if the publisher has compiled the release.
     pub(super) is_compiled: bool,
-    /// What tells the releases of a process apart. All compiled releases have the same.
+    /// The text that tells the releases of a process apart. It is empty for compiled releases.
     pub(super) release_id: String,
     /// The date in microseconds since 1970, or the smallest number if there is none.
     pub(super) date: i64,
