@@ -52,10 +52,10 @@ impl<'t> ReleaseTokens<'t> {
                 }
             }
         }
-        // A number is read as its text, as in a stored release.
+        // A number is read as its text, as in a stored release. The other scalars are booleans.
         let is_ocid = |at: &usize| {
-            !matches!(tokens[*at].describe(), "a boolean" | "null")
-                && tokens[*at].kind == Kind::Scalar
+            let token = &tokens[*at];
+            token.kind == Kind::Scalar && !token.text.starts_with(['t', 'f'])
         };
         Ok(Self {
             index,

@@ -56,22 +56,14 @@ impl<'t> Token<'t> {
 
     /// Returns true if this is the value of the member with this name.
     pub(super) fn is_named(&self, name: &'static str) -> bool {
-        let is_escaped = false;
-        self.name
-            == RawString {
-                raw: name,
-                is_escaped,
-            }
+        self.name == RawString::without_escapes(name)
     }
 
     /// Returns the text of a scalar without the quotes of a string.
     pub(super) fn content(&self) -> RawString<'t> {
         let inner = self.text.strip_prefix('"');
-        RawString::new(
-            inner
-                .and_then(|it| it.strip_suffix('"'))
-                .unwrap_or(self.text),
-        )
+        let inner = inner.and_then(|inner| inner.strip_suffix('"'));
+        RawString::new(inner.unwrap_or(self.text))
     }
 }
 
@@ -88,6 +80,13 @@ impl<'t> RawString<'t> {
         Self {
             raw,
             is_escaped: memchr::memchr(b'\\', raw.as_bytes()).is_some(),
+        }
+    }
+
+    fn without_escapes(raw: &'t str) -> Self {
+        Self {
+            raw,
+            is_escaped: false,
         }
     }
 

@@ -143,7 +143,7 @@ fn installed_tools_are_pinned() {
         line.starts_with("cargo install ") || line.contains("/bin/pip\" install ")
     };
     let lines: Vec<&str> = script.lines().filter(installing).collect();
-    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert_eq!(lines.len(), 4, "{lines:#?}");
     for line in lines {
         // NAME@$version or NAME==$version, and the version consists of numbers.
         let wanted = line.split_whitespace().last().unwrap().trim_matches('"');

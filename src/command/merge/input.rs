@@ -6,8 +6,9 @@ use std::io::{self, Read, Seek as _, Write as _};
 
 use tracing::{info, warn};
 
+use crate::command::merge::messages::{ProgressLog, Warnings};
 use crate::command::merge::sorter::{Key, Sorter};
-use crate::command::merge::warnings::Warnings;
+use crate::command::table::format_number;
 use crate::config::{self, Config};
 use crate::decode::file::{Cutter, FileReader, NextPiece, Piece};
 use crate::error::{Error, Result};
@@ -37,6 +38,7 @@ pub(super) struct Reader {
     pub(super) sorter: Sorter,
     pub(super) counts: Counts,
     pub(super) warnings: Warnings,
+    progress: ProgressLog,
 }
 
 impl Reader {
@@ -56,6 +58,7 @@ impl Reader {
             sorter,
             counts: Counts::default(),
             warnings: Warnings::default(),
+            progress: ProgressLog::new(),
         }
     }
 
@@ -82,6 +85,9 @@ impl Reader {
     }
 
     fn add_piece(&mut self, name: &str, piece: &Piece) -> Result<()> {
+        let releases = self.counts.releases;
+        self.progress
+            .show(|| format!("{name}: {} releases so far", format_number(releases)));
         let envelope = piece.envelope.clone().unwrap_or_default();
         let extracted =
             extract::extract_documents(&piece.documents, &piece.broken, &envelope, &self.options);

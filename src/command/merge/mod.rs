@@ -2,8 +2,8 @@
 //! database.
 
 mod input;
+mod messages;
 mod sorter;
-mod warnings;
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -13,8 +13,8 @@ use serde_json::Value;
 use tracing::{error, info, warn};
 
 use self::input::{Counts, Reader, temporary_file_error};
+use self::messages::{ProgressLog, Warnings};
 use self::sorter::{Entry, Sorted, Sorter};
-use self::warnings::Warnings;
 use crate::cli::{Global, Merge, MergeSchema};
 use crate::command::escape::escape_json;
 use crate::command::load::parse_inputs;
@@ -142,8 +142,10 @@ struct Merging<'m> {
 impl Merging<'_> {
     fn merge_all(&mut self, sorted: Sorted) -> Result<()> {
         let mut process: Vec<Entry> = Vec::new();
+        let mut progress = ProgressLog::new();
         for entry in sorted {
             let entry = entry.map_err(temporary_file_error)?;
+            progress.show(|| format!("{} processes so far", format_number(self.processes)));
             match process.last() {
                 Some(last) if last.key.ocid != entry.key.ocid => {
                     self.merge_process(&process)?;
