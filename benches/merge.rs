@@ -147,12 +147,10 @@ fn run_package(python: &str, file: &Path) -> Result<Duration> {
 /// known by then.
 fn invent_process(number: usize, count: usize) -> Vec<String> {
     let whole = invented::release(number);
-    let ocid = whole["ocid"].clone();
     let releases = (0..count).map(|stage| {
         let mut release = whole.clone();
         release["id"] = json!(format!("{number:06}-{stage}"));
         release["date"] = json!(format!("2025-{:02}-03T09:30:00Z", stage % 12 + 1));
-        release["ocid"] = ocid.clone();
         let tag = ["tender", "tenderUpdate", "award", "contract"][stage.min(3)];
         release["tag"] = json!([tag]);
         let tender = &mut release["tender"];

@@ -2,7 +2,7 @@
 //! or one on each line, also in zip and gzip files.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, Write as _};
+use std::io::{self, Read};
 
 use tracing::{info, warn};
 
@@ -10,14 +10,14 @@ use crate::command::merge::messages::{ProgressLog, Warnings};
 use crate::command::merge::sorter::{Key, Sorter};
 use crate::command::table::format_number;
 use crate::config::{self, Config};
-use crate::decode::file::{Cutter, FileReader, NextPiece, Piece};
+use crate::decode::file::{
+    CopyError, Cutter, FileReader, NextPiece, Piece, WriteError, temporary_file_error,
+};
 use crate::error::{Error, Result};
 use crate::extract::{self, NO_ID, Options};
 use crate::fetch::Input;
 use crate::release::{Reject, Release};
 use crate::source::{Source, Version};
-
-const BUFFER_BYTES: usize = 64 << 10;
 
 /// Counts what was read of all files.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Reader {
         let mut cutter = Cutter::new(file, &self.source, &self.limits);
         loop {
             match cutter.next() {
-                Ok(NextPiece::Piece(piece, _)) => self.add_piece(&name, &piece)?,
+                Ok(NextPiece::Piece(piece, _)) => self.add_piece(&name, piece)?,
                 Ok(NextPiece::Unreadable(_, message, _)) => {
                     self.counts.rejects += 1;
                     self.warnings.show("what cannot be read", || {
@@ -84,11 +84,11 @@ impl Reader {
         }
     }
 
-    fn add_piece(&mut self, name: &str, piece: &Piece) -> Result<()> {
+    fn add_piece(&mut self, name: &str, piece: Piece) -> Result<()> {
         let releases = self.counts.releases;
         self.progress
             .show(|| format!("{name}: {} releases so far", format_number(releases)));
-        let envelope = piece.envelope.clone().unwrap_or_default();
+        let envelope = piece.envelope.unwrap_or_default();
         let extracted =
             extract::extract_documents(&piece.documents, &piece.broken, &envelope, &self.options);
         let passed_over = extracted.count_passed_over();
@@ -130,14 +130,6 @@ impl Reader {
     }
 }
 
-pub(super) fn temporary_file_error(error: io::Error) -> Error {
-    Error::environment(format!(
-        "write or read a temporary file in {}; the variable TMPDIR names another directory",
-        std::env::temp_dir().display()
-    ))
-    .with_source(error)
-}
-
 fn open(input: &Input) -> Result<FileReader> {
     match input {
         Input::Path(path) => {
@@ -160,25 +152,12 @@ fn open(input: &Input) -> Result<FileReader> {
     }
 }
 
-/// Copies a pipe to a temporary file, because an archive is not read from its beginning to its end.
-fn copy(mut from: impl Read) -> Result<FileReader> {
-    let mut file = tempfile::tempfile().map_err(temporary_file_error)?;
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut bytes = 0;
-    loop {
-        let read = match from.read(&mut buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.map_err(|e| Error::environment("read it").with_source(e))?,
-        };
-        if read == 0 {
-            break;
-        }
-        file.write_all(&buffer[..read])
-            .map_err(temporary_file_error)?;
-        bytes += read as u64;
-    }
-    file.rewind().map_err(temporary_file_error)?;
-    Ok(FileReader::from_whole_file(file, bytes, None))
+fn copy(pipe: impl Read) -> Result<FileReader> {
+    FileReader::copy(pipe, u64::MAX).map_err(|error| match error {
+        CopyError::Read(error) => Error::environment("read it").with_source(error),
+        CopyError::Write(WriteError::Disk(error)) => temporary_file_error(error),
+        CopyError::Write(error @ WriteError::TooLarge(_)) => Error::config(error.to_string()),
+    })
 }
 
 fn open_error(error: io::Error) -> Error {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 use tracing::{error, info, warn};
 
-use self::input::{Counts, Reader, temporary_file_error};
+use self::input::{Counts, Reader};
 use self::messages::{ProgressLog, Warnings};
 use self::sorter::{Entry, Sorted, Sorter};
 use crate::cli::{Global, Merge, MergeSchema};
@@ -21,6 +21,7 @@ use crate::command::load::parse_inputs;
 use crate::command::load_config;
 use crate::command::table::format_number;
 use crate::config::Config;
+use crate::decode::file::temporary_file_error;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Input;
 use crate::merge::{self, Form, RepeatedIds, Rule, Rules, is_new_in_merged_release};

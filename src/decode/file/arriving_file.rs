@@ -17,6 +17,8 @@ use crate::page::Validators;
 
 const WRITE_BYTES: usize = 256 << 10;
 
+const COPY_BYTES: usize = 64 << 10;
+
 /// Counts the bytes of all files of a run.
 #[derive(Debug, Default)]
 pub(crate) struct FileBytes {
@@ -109,6 +111,29 @@ impl FileReader {
             arrival: Arc::new(arrival),
             file_bytes: file_bytes.cloned(),
             at: 0,
+        }
+    }
+
+    /// Copies a text of at most `most` bytes to a temporary file, because an archive is not read
+    /// from its beginning to its end.
+    pub(crate) fn copy(mut from: impl Read, most: u64) -> Result<Self, CopyError> {
+        let full = |error| CopyError::Write(WriteError::Disk(error));
+        let mut file = tempfile::tempfile().map_err(full)?;
+        let mut piece = vec![0; COPY_BYTES];
+        let mut bytes = 0;
+        loop {
+            let read = match from.read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.map_err(CopyError::Read)?,
+            };
+            if bytes + read as u64 > most {
+                return Err(CopyError::Write(WriteError::TooLarge(most)));
+            }
+            if read == 0 {
+                return Ok(Self::from_whole_file(file, bytes, None));
+            }
+            io::Write::write_all(&mut file, &piece[..read]).map_err(full)?;
+            bytes += read as u64;
         }
     }
 
@@ -255,8 +280,20 @@ impl fmt::Display for WriteError {
     }
 }
 
+/// Returns the error that a temporary file cannot be written or read.
 pub(crate) fn temporary_file_error(error: io::Error) -> Error {
-    Error::environment("write a temporary file").with_source(error)
+    Error::environment(format!(
+        "write or read a temporary file in {}; the variable TMPDIR names another directory",
+        std::env::temp_dir().display()
+    ))
+    .with_source(error)
+}
+
+/// The reason why a text could not be copied to a temporary file.
+#[derive(Debug)]
+pub(crate) enum CopyError {
+    Read(io::Error),
+    Write(WriteError),
 }
 
 impl FileWriter {

@@ -23,6 +23,8 @@ mod lookahead;
 mod piece;
 mod texts;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::arriving_file::CopyError;
 pub(crate) use self::arriving_file::{
     FileBytes, FileReader, FileWriter, WriteError, temporary_file_error,
 };

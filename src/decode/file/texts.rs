@@ -18,7 +18,7 @@ use zip::unstable::read::ZipIterable;
 
 use crate::config;
 use crate::decode::budget::{limit_by_ratio, ratio_exceeded_message, too_many_members_message};
-use crate::decode::file::arriving_file::{FileReader, Unavailable};
+use crate::decode::file::arriving_file::{CopyError, FileReader, Unavailable, WriteError};
 use crate::decode::gzip::GzipReader;
 use crate::decode::side_file::{NameHint, START_BYTES, byte_order_mark, is_blank_start};
 use crate::decode::{
@@ -294,32 +294,18 @@ impl Texts {
         }
     }
 
-    /// Writes a text to a temporary file, because a zip file must be read from its end.
-    fn write_to_disk(&self, mut reader: Box<dyn Read + Send>) -> Result<FileReader, ReadError> {
-        let full = |_: io::Error| ReadError::Unavailable("no temporary file can be written".into());
-        let mut file = tempfile::tempfile().map_err(full)?;
-        let mut piece = vec![0; 64 << 10];
-        let mut bytes = 0;
-        loop {
-            let read = match reader.read(&mut piece) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                read => read,
-            };
-            let read = read.map_err(|e| ReadError::from_io(&e, "a member that is damaged"))?;
-            if bytes + read as u64 > self.limits.max_file_bytes {
-                let most = self.limits.max_file_bytes;
-                let message = format!(
-                    "an archive of more than {most} bytes, the limit of `fetch.max_file_bytes`"
-                );
-                return Err(ReadError::Damaged(message));
+    /// Writes a text to a temporary file. Its bytes were counted when they were decompressed.
+    fn write_to_disk(&self, reader: Box<dyn Read + Send>) -> Result<FileReader, ReadError> {
+        let copied = FileReader::copy(reader, self.limits.max_file_bytes);
+        copied.map_err(|error| match error {
+            CopyError::Read(error) => ReadError::from_io(&error, "a member that is damaged"),
+            CopyError::Write(WriteError::TooLarge(most)) => ReadError::Damaged(format!(
+                "an archive of more than {most} bytes, the limit of `fetch.max_file_bytes`"
+            )),
+            CopyError::Write(WriteError::Disk(_)) => {
+                ReadError::Unavailable("no temporary file can be written".into())
             }
-            if read == 0 {
-                // the bytes were counted when they were decompressed
-                return Ok(FileReader::from_whole_file(file, bytes, None));
-            }
-            io::Write::write_all(&mut file, &piece[..read]).map_err(full)?;
-            bytes += read as u64;
-        }
+        })
     }
 
     fn open_zip(

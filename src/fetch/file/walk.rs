@@ -459,7 +459,7 @@ impl FileWalk {
         let fetcher = &self.run.fetcher;
         let most = fetcher.limits().max_file_bytes;
         let created = FileWriter::new(most, &fetcher.file_bytes);
-        created.map_err(|e| Error::environment("create a temporary file").with_source(e))
+        created.map_err(temporary_file_error)
     }
 }
 
