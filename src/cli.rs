@@ -106,6 +106,9 @@ pub enum Command {
     /// Store files as if the publisher had served them; an unfinished load continues where it
     /// stopped
     Load(Load),
+    /// Bring the tables of contracting processes up to date with the stored releases; runs do it
+    /// at their end
+    Compile(Compile),
     /// Merge the releases of each process in files into a compiled release, without a database
     Merge(Merge),
     /// Show the state of each source; with --database, the activity of the database server
@@ -203,6 +206,15 @@ pub struct Load {
     pub restart: bool,
     #[command(flatten)]
     pub ingest: Ingest,
+}
+
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// The sources to compile; by default all that have something to compile
+    pub source: Vec<String>,
+    /// Report as JSON, one object on a line for each source
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

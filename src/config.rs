@@ -43,6 +43,8 @@ pub struct Config {
     pub extract: Extract,
     /// The settings for writing rows.
     pub sink: Sink,
+    /// The settings for compiling processes.
+    pub compile: Compile,
     /// The settings of leases, which ensure that only one run writes a source.
     pub lease: Lease,
     /// The settings for records of past runs.
@@ -327,6 +329,46 @@ impl Default for Sink {
     }
 }
 
+/// The settings for compiling processes: for bringing the rows of each contracting process up to
+/// date with its releases.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Compile {
+    /// The interval at which a run compiles the processes whose releases it has changed. It also
+    /// compiles at its end. A first run, a backfill and a load compile only at their end, because a
+    /// feed in the order of dates would have each process compiled once for each of its releases.
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+    /// The largest number of processes in one transaction.
+    pub batch_processes: usize,
+    /// The largest size of the releases in one transaction, in bytes as they are stored, which is
+    /// about a third of their text. A process that is larger than this has a transaction of its own.
+    pub batch_bytes: u64,
+    /// The largest text of the releases of one process, in bytes. A larger process is not merged.
+    /// Merging takes about seven times as much memory, so of the processes that are larger than
+    /// `batch_bytes` only one at a time is compiled.
+    pub max_process_bytes: usize,
+    /// The number of transactions at the same time, each on its own connection.
+    pub workers: usize,
+    /// The command `compile` gives a source back after this time, so that a run that waits can
+    /// begin, and then goes on. It is at most half of `lease.ttl`, because no run waits longer.
+    #[serde(with = "humantime_serde")]
+    pub slice: Duration,
+}
+
+impl Default for Compile {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            batch_processes: 500,
+            batch_bytes: 4 << 20,
+            max_process_bytes: 48 << 20,
+            workers: 2,
+            slice: Duration::from_secs(30),
+        }
+    }
+}
+
 /// The settings for the end of the program after a signal.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -594,6 +636,16 @@ fn validate(config: &Config) -> Result<()> {
     if !(0.0..=1.0).contains(&sink.min_ratio) {
         return reject_key("sink.min_ratio", "must be between 0 and 1");
     }
+    let compile = &config.compile;
+    if compile.batch_processes == 0 || compile.workers == 0 {
+        let keys = "compile.batch_processes and compile.workers";
+        return reject_key(keys, "must be at least 1");
+    }
+    let second = Duration::from_secs(1);
+    if compile.interval < second || compile.slice < second {
+        let keys = "compile.interval and compile.slice";
+        return reject_key(keys, "must be at least a second");
+    }
     let counts = [fetch.attempts, fetch.unreadable_in_a_row];
     if counts.contains(&0) || fetch.ahead == 0 || fetch.max_pages == 0 {
         let keys = "fetch.attempts, fetch.ahead, fetch.max_pages and fetch.unreadable_in_a_row";
@@ -629,6 +681,7 @@ fn validate(config: &Config) -> Result<()> {
 /// Checks that numbers are in the ranges of PostgreSQL, the clock and the memory.
 fn check_bounds(config: &Config) -> Result<()> {
     let (database, fetch, sink) = (&config.database, &config.fetch, &config.sink);
+    let compile = &config.compile;
     for (key, limit) in [
         ("statement", database.statement_timeout),
         ("lock", database.lock_timeout),
@@ -646,6 +699,8 @@ fn check_bounds(config: &Config) -> Result<()> {
         ("lease.ttl", config.lease.ttl),
         ("lease.wait", config.lease.wait),
         ("shutdown.grace", config.shutdown.grace),
+        ("compile.interval", config.compile.interval),
+        ("compile.slice", config.compile.slice),
     ] {
         if length > MAX_DURATION {
             return reject_key(key, "must be at most a year");
@@ -656,6 +711,10 @@ fn check_bounds(config: &Config) -> Result<()> {
     }
     if fetch.ahead > MAX_AHEAD || sink.workers > MAX_AHEAD {
         return reject_key("fetch.ahead and sink.workers", "must be at most 10,000");
+    }
+    if compile.batch_processes > MAX_AHEAD || compile.workers > MAX_AHEAD {
+        let keys = "compile.batch_processes and compile.workers";
+        return reject_key(keys, "must be at most 10,000");
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ const FETCH_REQUESTS: &str = "ocds_fetch_requests_total";
 const FETCH_RETRIES: &str = "ocds_fetch_retries_total";
 const FETCH_BYTES: &str = "ocds_fetch_bytes_total";
 const RELEASES: &str = "ocds_releases_total";
+const PROCESSES: &str = "ocds_processes_total";
+const MERGE_ERRORS: &str = "ocds_merge_errors_total";
 const PASSED_OVER: &str = "ocds_passed_over_total";
 const INFERRED: &str = "ocds_inferred_total";
 const UNREAD_VALUES: &str = "ocds_unread_values_total";
@@ -36,7 +38,7 @@ const SHORT_ARCHIVES: &str = "ocds_short_archives_total";
 const EXTRA_COMMAS: &str = "ocds_extra_commas_total";
 const DECISIONS: &str = "ocds_decisions_total";
 
-const COUNTERS: [(&str, &str); 14] = [
+const COUNTERS: [(&str, &str); 16] = [
     (BULK_ROWS_TOTAL, "Rows carried by statements, by outcome."),
     (BULK_STATEMENTS, "Statements that the server answered."),
     (
@@ -60,6 +62,14 @@ const COUNTERS: [(&str, &str); 14] = [
         "Bytes of response bodies on the wire; added when a run ends.",
     ),
     (RELEASES, "Releases by outcome; added when a run ends."),
+    (
+        PROCESSES,
+        "Contracting processes that were compiled, by outcome; added when a run ends.",
+    ),
+    (
+        MERGE_ERRORS,
+        "Contracting processes whose releases could not be merged; added when a run ends.",
+    ),
     (
         PASSED_OVER,
         "Served things that were never releases, by reason; added when a run ends.",
@@ -211,6 +221,16 @@ impl Decision {
             Decision::GivenUp => "given-up",
         }
     }
+}
+
+/// Adds processes of a source that were compiled, by outcome.
+pub fn add_processes(source: &str, outcome: &'static str, n: u64) {
+    counter!(PROCESSES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
+}
+
+/// Adds processes of a source whose releases could not be merged.
+pub fn add_merge_errors(source: &str, n: u64) {
+    counter!(MERGE_ERRORS, "source" => source.to_owned()).increment(n);
 }
 
 /// Adds what was passed over of a source because it was never a release, by reason.
@@ -410,6 +430,8 @@ mod tests {
             count_retry("page");
             add_requests("zambia", 0, 0, 0);
             add_releases("zambia", "inserted", 0);
+            add_processes("zambia", "changed", 0);
+            add_merge_errors("zambia", 0);
             add_passed_over("zambia", "side-file", 0);
             add_inferred("zambia", "ocid-of-record", 0);
             add_unread_values("zambia", "date", 0);

@@ -6,7 +6,7 @@ with written as (
     -- deleted its own.
     select id, kind, state, end_seen, definition, started_at, ended_at
     from ocds.run
-    where source = $1 and id <> $2
+    where source = $1 and id <> $2 and kind <> 'compile'
         and (kind <> 'incremental' or exists (select from ocds.page where page.run_id = run.id))
 ),
 last as (

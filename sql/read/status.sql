@@ -9,7 +9,11 @@ select
     refused.open as quarantined, unread.columns as unread
 from (select distinct source from ocds.run) as source
 cross join lateral (
-    select * from ocds.run where run.source = source.source order by id desc limit 1
+    select * from ocds.run
+    where run.source = source.source
+    -- a run that only compiles is shown if there is no other
+    order by kind = 'compile', id desc
+    limit 1
 ) as run
 cross join lateral (
     select count(*) as pages, coalesce(sum(page.releases), 0)::bigint as releases,
@@ -27,7 +31,7 @@ cross join lateral (
     from (
         select date from ocds.release where release.source = source.source
         union all
-        select date from ocds.compiled_release where compiled_release.source = source.source
+        select date from ocds.publisher_compiled where publisher_compiled.source = source.source
     ) as stored
 ) as stored
 cross join lateral (

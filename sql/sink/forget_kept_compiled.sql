@@ -5,7 +5,7 @@ delete from ocds.release_history as kept
 using unnest($2::text[], $3::text[]) as key (ocid, release_id)
 cross join lateral (
     select source, content_hash
-    from ocds.compiled_release as present
+    from ocds.publisher_compiled as present
     where present.ocid = key.ocid
     offset 0
 ) as stored

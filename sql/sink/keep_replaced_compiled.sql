@@ -10,7 +10,7 @@ select stored.source, stored.ocid, key.release_id, stored.date, stored.content_h
     stored.page_number, stored.first_seen_at, stored.fetched_at, $5, $6, stored.data, stored.served
 from unnest($2::text[], $3::text[], $4::bytea[], $7::timestamptz[])
     as key (ocid, release_id, content_hash, date)
-join ocds.compiled_release as stored on stored.ocid = key.ocid
+join ocds.publisher_compiled as stored on stored.ocid = key.ocid
 where case
     when stored.source = $1 and stored.content_hash <> key.content_hash
         -- a migration empties the hash of a row that has to be read again

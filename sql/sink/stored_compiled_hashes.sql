@@ -2,4 +2,4 @@
 -- given in stored_release_hashes.sql.
 select key.position, stored.source, stored.content_hash
 from unnest($1::text[]) with ordinality as key (ocid, position)
-join ocds.compiled_release as stored on stored.ocid = key.ocid
+join ocds.publisher_compiled as stored on stored.ocid = key.ocid

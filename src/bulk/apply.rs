@@ -391,7 +391,7 @@ impl<'a> ApplyRun<'a> {
     }
 
     pub(super) fn add_answer(&mut self, positions: Range<usize>, answer: Answer) -> Result<()> {
-        let Answer { rows, affected } = answer;
+        let Answer { rows, affected, .. } = answer;
         self.suspects = 0;
         let report = &mut self.outcome.report;
         match self.operation.verb() {

@@ -12,6 +12,7 @@ use crate::bulk::operation::{CopyStatements, DROP_TEMPORARY_TABLE, Statement};
 use crate::bulk::transaction::{Answer, next_reply};
 use crate::database::wait_for_reply;
 use crate::error::Result;
+use crate::failpoint;
 use crate::metrics;
 
 /// The approximate number of bytes that are passed to the connection at a time.
@@ -64,6 +65,7 @@ impl<'a> ApplyRun<'a> {
             Ok(sink) => sink,
             Err(error) => return Ok(Err(error)),
         };
+        failpoint::reach("copy-begun");
         let affected = match self.send_rows(sink, statements.merge.is_none()).await? {
             Ok(affected) => affected,
             Err(error) => return Ok(Err(error)),

@@ -116,7 +116,7 @@ pub use self::rows::{Binding, BindingBuilder, Rows};
 pub use self::session::Session;
 pub use self::table::{Column, Table};
 pub use self::transaction::Transaction;
-pub(crate) use self::transaction::{Answer, Exchange, TypedParameter, next_reply};
+pub(crate) use self::transaction::{Answer, Exchange, Reply, TypedParameter, next_reply};
 pub use self::writer::{Writer, WriterLimits, WriterTable};
 
 /// The maximum number of parameters of a statement. PostgreSQL's protocol counts them in 16 bits.

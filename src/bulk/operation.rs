@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::bulk::catalog::Catalog;
 use crate::bulk::plan::{Condition, must_be_equal};
@@ -115,6 +115,25 @@ impl Operation {
     /// Starts the [`Binding`] that fills the columns with a value for each row.
     pub fn bind_row<R>(&self) -> BindingBuilder<R> {
         Binding::builder(&self.row_columns)
+    }
+
+    /// Adds a row to `rows`: a value for each column that differs from row to row, in the order of
+    /// the plan. It is for rows that no type of the program describes. The caller makes sure that
+    /// each value has the type of its column.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rows::push`]. Also fails if there are more or fewer values than columns.
+    pub fn push_row<V: ToSql>(&self, rows: &mut Rows, values: &[V]) -> Result<()> {
+        if values.len() != self.row_columns.len() {
+            let (name, table) = (self.name(), self.plan.table.label());
+            return Err(Error::unexpected(format!(
+                "a row has {} values, and this {name} of {table} has {} columns",
+                values.len(),
+                self.row_columns.len()
+            )));
+        }
+        rows.push_values(&self.row_columns, values)
     }
 
     /// Returns the maximum number of rows that fit into the parameters of one statement.

@@ -203,6 +203,26 @@ impl Rows {
         Ok(())
     }
 
+    /// Encodes the values of a row's columns and adds them as a row. The row is not added if a value
+    /// cannot be encoded.
+    pub(super) fn push_values<V: ToSql>(
+        &mut self,
+        columns: &[&'static Column],
+        values: &[V],
+    ) -> Result<()> {
+        let start = self.bytes.len();
+        for (column, value) in columns.iter().zip(values) {
+            if let Err(error) = self.push_field(column, |r#type, out| value.to_sql(r#type, out)) {
+                self.bytes.truncate(start);
+                let message = format!("encode column {}", column.name());
+                return Err(Error::unexpected(message).with_source(error));
+            }
+        }
+        self.ends.push(self.bytes.len());
+        self.field_count = values.len();
+        Ok(())
+    }
+
     fn push_field(
         &mut self,
         column: &Column,

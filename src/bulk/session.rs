@@ -76,6 +76,16 @@ impl Session {
         self
     }
 
+    /// Prepares only the `COPY` of each operation. The statements that write the rows of a refused
+    /// `COPY` are not prepared, because they have thousands of parameters and are hardly needed.
+    #[must_use]
+    pub(crate) fn with_prepared_copies(mut self, operations: &[Operation]) -> Self {
+        let copies = operations.iter().filter_map(|it| it.copy.as_ref());
+        let copies = copies.map(|statements| (statements.copy.clone(), Vec::new()));
+        self.add_texts(copies);
+        self
+    }
+
     /// Prepares statements that belong to no operation. The server infers the types of their
     /// parameters.
     #[must_use]

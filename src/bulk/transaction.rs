@@ -42,6 +42,8 @@ pub(crate) type Reply = std::result::Result<Answer, tokio_postgres::Error>;
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) rows: Vec<Row>,
+    /// True if rows are missing because they would exceed the limit of the query.
+    pub(crate) is_cut: bool,
     /// The number of rows that the statement wrote.
     pub(crate) affected: u64,
 }
@@ -208,6 +210,11 @@ impl Transaction {
     /// Returns true if a statement may have failed because of one of its rows.
     pub(super) fn can_blame_row(&self, error: &tokio_postgres::Error) -> bool {
         self.blame(error).is_some_and(Blame::can_be_row)
+    }
+
+    /// Returns true if a statement failed because of one of its rows, and would fail each time.
+    pub(crate) fn is_refused(&self, error: &tokio_postgres::Error) -> bool {
+        self.blame(error) == Some(Blame::Row)
     }
 
     pub(super) fn round_trips(&self) -> u64 {
@@ -389,6 +396,28 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Adds a query of which at most about `max_bytes` of rows are kept in memory. The answer says
+    /// whether rows are missing.
+    pub(crate) fn push_limited_query(
+        &mut self,
+        sql: &'a str,
+        parameters: Vec<TypedParameter<'a>>,
+        max_bytes: usize,
+    ) {
+        let connection = &self.transaction.connection;
+        let prepared = self.transaction.find_prepared(sql);
+        self.push(async move {
+            let stream = match prepared {
+                Some(statement) => {
+                    let values = parameters.iter().map(|(value, _)| *value);
+                    connection.query_raw(&statement, values).await?
+                }
+                None => connection.query_typed_raw(sql, parameters).await?,
+            };
+            read_limited_answer(stream, max_bytes).await
+        });
+    }
+
     /// Adds a statement of an operation. The statement is traced and measured.
     pub(super) fn push_rows(
         &mut self,
@@ -508,7 +537,28 @@ async fn read_answer(stream: RowStream) -> Reply {
     let mut stream = std::pin::pin!(stream);
     let rows = stream.as_mut().try_collect().await?;
     let affected = stream.rows_affected().unwrap_or_default();
-    Ok(Answer { rows, affected })
+    Ok(Answer {
+        rows,
+        affected,
+        is_cut: false,
+    })
+}
+
+/// Reads all rows, and drops those that would exceed the limit.
+async fn read_limited_answer(stream: RowStream, max_bytes: usize) -> Reply {
+    let mut stream = std::pin::pin!(stream);
+    let mut answer = Answer::default();
+    let mut bytes = 0;
+    while let Some(row) = stream.as_mut().try_next().await? {
+        bytes += row.raw_size_bytes();
+        if bytes > max_bytes {
+            answer.is_cut = true;
+            answer.rows.clear();
+        } else {
+            answer.rows.push(row);
+        }
+    }
+    Ok(answer)
 }
 
 /// Returns the next reply of an [`Exchange`]. The server sends one reply for each statement.

@@ -11,6 +11,7 @@ use crate::cli::{Global, Ingest};
 use crate::command::progress_display::ProgressDisplay;
 use crate::command::stdout::{print_json, print_line};
 use crate::command::table::format_number;
+use crate::compile::Compiled;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Result};
@@ -117,6 +118,7 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
             format_number(counts.passed_over)
         ));
     }
+    print_compiled(&report.compiled);
     print_line(format_args!(
         "  {:.0} releases/s",
         report.releases_per_second
@@ -137,4 +139,31 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Prints how many processes were compiled, if any were.
+pub(super) fn print_compiled(compiled: &Compiled) {
+    let Compiled {
+        processes,
+        changed,
+        gone,
+        failed,
+        ..
+    } = *compiled;
+    if processes == 0 {
+        return;
+    }
+    print_line(format_args!(
+        "  {} processes compiled: {} changed + {} unchanged + {} gone",
+        format_number(processes),
+        format_number(changed),
+        format_number(processes - changed - gone),
+        format_number(gone)
+    ));
+    if failed > 0 {
+        print_line(format_args!(
+            "  {} processes could not be merged, see ocds.process.merge_error",
+            format_number(failed)
+        ));
+    }
 }

@@ -5,6 +5,7 @@ mod backfill;
 #[cfg(feature = "demo")]
 mod bench_database;
 mod check;
+mod compile;
 #[cfg(feature = "demo")]
 mod demo;
 mod escape;
@@ -95,6 +96,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(options) => run::run(&global, options).await,
         Command::Backfill(options) => backfill::backfill(&global, options).await,
         Command::Load(options) => load::load(&global, options).await,
+        Command::Compile(options) => compile::compile(&global, options).await,
         Command::Merge(options) => merge::merge(&global, options).await,
         Command::Status(options) => status::status(&global, options).await,
         Command::Check(options) => check::check(&global, options).await,
@@ -157,10 +159,10 @@ fn load_config(global: &Global) -> Result<Config> {
     Ok(config)
 }
 
-/// Returns the number of connections that a run needs: one for each worker of the sink, one for
-/// the heartbeat, one for the request log, and one for queries.
+/// Returns the number of connections that a run needs: one for each worker of the sink and of the
+/// compiler, one for the heartbeat, one for the request log, and one for queries.
 fn connection_count(config: &Config) -> usize {
-    config.sink.workers + 3
+    config.sink.workers + config.compile.workers + 3
 }
 
 /// Opens the database and applies the migrations that it lacks. If migrations are disabled, an

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -103,16 +103,25 @@ async fn draw_bar(source: &str, progress: &Progress, done: &CancellationToken) {
         *on_screen = Some(bar.clone());
     }
     let began = Instant::now();
-    let mut is_sized = false;
+    let (mut is_sized, mut was_compiling) = (false, false);
     loop {
         let now = progress.snapshot();
         let extent = Extent::from_snapshot(&now);
+        let is_compiling = matches!(extent, Extent::Queue { .. });
+        if is_compiling != was_compiling {
+            // the time that is left is that of the new work
+            bar.reset();
+            is_sized = false;
+        }
+        was_compiling = is_compiling;
         if !is_sized {
             bar.set_style(bar_style(extent));
         }
         let pages = now.pages.unsigned_abs();
         let (position, length) = match extent {
-            Extent::Chains { done, all } | Extent::Bytes { done, all } => (done, Some(all)),
+            Extent::Chains { done, all }
+            | Extent::Bytes { done, all }
+            | Extent::Queue { done, all } => (done, Some(all)),
             Extent::Pages(total) => (pages, Some(total)),
             Extent::Unknown => (pages, None),
         };
@@ -147,11 +156,19 @@ enum Extent {
         all: u64,
     },
     Pages(u64),
+    /// Processes are compiled. The unit is a row of the queue, and a process may have several.
+    Queue {
+        done: u64,
+        all: u64,
+    },
     Unknown,
 }
 
 impl Extent {
     fn from_snapshot(now: &Snapshot) -> Self {
+        if let Some((done, all)) = now.compiled {
+            return Self::Queue { done, all };
+        }
         match (now.files, now.chains, now.total_pages) {
             (Some((done, all)), ..) => Self::Bytes { done, all },
             (None, all @ 2.., _) => Self::Chains {
@@ -175,6 +192,9 @@ fn bar_style(extent: Extent) -> ProgressStyle {
             "{spinner} {prefix}  {wide_bar} {bytes}/{total_bytes}, {eta} left, {msg}"
         }
         Extent::Pages(_) => "{spinner} {prefix}  {wide_bar} {pos}/{len} pages, {eta} left, {msg}",
+        Extent::Queue { .. } => {
+            "{spinner} {prefix}  {wide_bar} {pos}/{len} queued changes compiled, {eta} left"
+        }
         Extent::Unknown => "{spinner} {prefix}  {pos} pages in {elapsed}, {msg}",
     };
     ProgressStyle::with_template(template).expect("a valid template")
@@ -182,9 +202,19 @@ fn bar_style(extent: Extent) -> ProgressStyle {
 
 async fn write_log_lines(source: &str, progress: &Progress, done: &CancellationToken) {
     let began = Instant::now();
+    let mut compile_began = None;
     let pause = || done.run_until_cancelled(tokio::time::sleep(LOG_EVERY));
     while pause().await.is_some() {
         let now = progress.snapshot();
+        if let Some((done, all)) = now.compiled {
+            let left = estimate_time_left(done, all, &mut compile_began);
+            info!(
+                source.name = %source, done, all,
+                "{source}: compiled {} of {} queued changes{left}",
+                format_number(done), format_number(all)
+            );
+            continue;
+        }
         let pages = format_number(now.pages);
         let pages = match Extent::from_snapshot(&now) {
             Extent::Chains { done, all } => format!("{done} of {all} windows, {pages} pages"),
@@ -193,13 +223,28 @@ async fn write_log_lines(source: &str, progress: &Progress, done: &CancellationT
                 format!("{done} of {all}, {pages} pages")
             }
             Extent::Pages(total) => format!("{pages} of {} pages", format_number(total)),
-            Extent::Unknown => format!("{pages} pages"),
+            Extent::Queue { .. } | Extent::Unknown => format!("{pages} pages"),
         };
         info!(
             source.name = %source, pages = now.pages, releases = now.releases,
             retries = now.requests.retries, quarantined = now.quarantined,
             "{source}: {pages}, {}", describe_progress(&now, began.elapsed())
         );
+    }
+}
+
+/// Estimates how long the rest takes, as a clause. `began` is when compiling was first seen, and
+/// what was done then.
+#[expect(clippy::cast_precision_loss, reason = "52 bits are enough")]
+fn estimate_time_left(done: u64, all: u64, began: &mut Option<(Instant, u64)>) -> String {
+    let (since, before) = *began.get_or_insert((Instant::now(), done));
+    match done - before {
+        0 => String::new(),
+        here => {
+            let each = since.elapsed().as_secs_f64() / here as f64;
+            let left = Duration::from_secs_f64(each * (all - done) as f64);
+            format!(", {} left", HumanDuration(left))
+        }
     }
 }
 

@@ -16,9 +16,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
-use super::{amount, date};
 use crate::json::{Loose, ScanError, Scanner, Strict, Unstorable, is_key};
 use crate::release::{Buyer, Columns, Tender, TypedColumn, ValueCounts};
+use crate::value::{Scalar, Typed, has_text, lacks_name, read_amount, read_date};
 
 /// The maximum length in bytes of a text in an indexed column. The limit exists because an entry
 /// of a btree index of PostgreSQL has at most about 2,700 bytes.
@@ -132,17 +132,6 @@ pub(super) fn decode_identifier(scalar: &[u8]) -> Option<String> {
     (!text.trim().is_empty() && !text.contains('\0')).then_some(text)
 }
 
-/// A value for a typed column.
-#[derive(Default)]
-enum Typed<T> {
-    /// There is no value: it is missing, null, empty, or a placeholder for "none".
-    #[default]
-    Absent,
-    /// There is a value, and it could not be read.
-    Unread,
-    Read(T),
-}
-
 impl<T> Typed<T> {
     /// Counts the value, and returns it if it could be read. If the member occurs more than once,
     /// only the last value is counted.
@@ -150,10 +139,7 @@ impl<T> Typed<T> {
         let count = values.get_mut(column);
         count.present = u64::from(!matches!(self, Typed::Absent));
         count.unread = u64::from(matches!(self, Typed::Unread));
-        match self {
-            Typed::Read(value) => Some(value),
-            Typed::Absent | Typed::Unread => None,
-        }
+        self.value()
     }
 }
 
@@ -499,39 +485,25 @@ impl<'t> Reader<'t> {
     }
 
     fn read_date(self, scanner: &mut Text<'t>) -> Result<Typed<Timestamp>, ScanError> {
-        self.read_typed(scanner, |text, is_number| {
-            let date = match is_number {
-                // A number counts by its value, as it does in jsonb.
-                true => amount::parse(text).map(|number| number.normalize().to_string()),
-                false => None,
-            };
-            match date::parse(date.as_deref().unwrap_or(text), self.zone) {
-                Some(date) => Typed::Read(date),
-                None if date::is_placeholder(text) => Typed::Absent,
-                None => Typed::Unread,
-            }
-        })
+        self.read_typed(scanner, |value| read_date(value, self.zone))
     }
 
     fn read_amount(self, scanner: &mut Text<'t>) -> Result<Typed<Decimal>, ScanError> {
-        self.read_typed(scanner, |text, _| {
-            amount::parse(text).map_or(Typed::Unread, Typed::Read)
-        })
+        self.read_typed(scanner, read_amount)
     }
 
-    /// Reads a value with a parser for texts and numbers. The parser is told whether it gets a
-    /// number.
+    /// Reads a value with a reader for texts and numbers.
     fn read_typed<T>(
         self,
         scanner: &mut Text<'t>,
-        parse: impl FnOnce(&str, bool) -> Typed<T>,
+        read: impl FnOnce(Scalar<'_>) -> Typed<T>,
     ) -> Result<Typed<T>, ScanError> {
         let first = scanner.peek()?;
-        Ok(match self.read_text_or_number(scanner)? {
-            Some(text) if has_text(&text) => parse(&text, first != b'"'),
-            Some(_) => Typed::Absent,
-            None if first == b'n' => Typed::Absent,
-            None => Typed::Unread,
+        Ok(match (self.read_text_or_number(scanner)?, first) {
+            (Some(text), b'"') => read(Scalar::Text(&text)),
+            (Some(number), _) => read(Scalar::Number(&number)),
+            (None, b'n') => Typed::Absent,
+            (None, _) => Typed::Unread,
         })
     }
 
@@ -583,14 +555,4 @@ impl<'t> Reader<'t> {
         let quoted = &self.text[raw.start - 1..raw.end + 1];
         Cow::Owned(serde_json::from_str(quoted).unwrap_or_default())
     }
-}
-
-/// Returns true if a text is more than white space.
-fn has_text(text: &str) -> bool {
-    !text.trim().is_empty()
-}
-
-/// Returns true if an organisation has no name of its own. Some publishers write an empty one.
-fn lacks_name(name: Option<&str>) -> bool {
-    name.is_none_or(str::is_empty)
 }

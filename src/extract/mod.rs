@@ -14,9 +14,7 @@
 //! source names a repair for the defect, the release is repaired instead. Defects that only the
 //! server can know are found by the sink.
 
-mod amount;
 mod column;
-mod date;
 mod hash;
 mod read;
 mod repair;

@@ -12,7 +12,9 @@
 //!    items are not lost.
 //! 5. `long_list`: a [`LongList`] divides a list that does not fit into memory. It reads one part
 //!    of the text at a time.
-//! 6. `not_json`: a body that is not JSON is described by its kind and its title.
+//! 6. `tokens`: a text is read as a list of its values, in their order, which is fast and needs no
+//!    recursion. Releases are merged and read for the tables of processes in this form.
+//! 7. `not_json`: a body that is not JSON is described by its kind and its title.
 
 mod cut;
 mod lenient;
@@ -23,6 +25,7 @@ mod parse_document;
 mod pointer;
 mod salvage;
 mod scan;
+mod tokens;
 mod tree;
 
 pub(crate) use self::cut::cut_package;
@@ -39,4 +42,5 @@ pub(crate) use self::scan::{
     Container, Loose, MAX_DIGITS, Nesting, Rules, ScanError, Scanner, Strict, Unstorable,
     count_values, is_large_number, is_white_space, skip_white_space,
 };
+pub(crate) use self::tokens::{Kind, RawString, Token, Tokens};
 pub(crate) use self::tree::{Members, MergedMembers, Tree, unescape};

@@ -14,6 +14,7 @@ use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::begin_transaction::{LOCK_TIMEOUT, Transaction, begin_transaction};
 use crate::ledger::counts::read_requests;
+use crate::ledger::hold_lease::END_STUCK_COPIES;
 use crate::ledger::verify::{IncompleteRun, verify_ended_runs};
 use crate::ledger::{Holder, PageSet, RunKind, RunSpec};
 use crate::page::{Chain, Cursor, Position};
@@ -137,7 +138,8 @@ const STATEMENTS_PER_ATTEMPT: u32 = 12;
 ///
 /// The function waits up to `lease.wait` for any other holder. It waits longer if the holder
 /// may be dead: because its backend is gone, because it has missed two heartbeats, or because it
-/// connects through a pooler and has not renewed its lease while this function waits. If the
+/// connects through a pooler and has not renewed its lease while this function waits; and if the
+/// holder only compiles processes, because it gives the source back after `compile.slice`. If the
 /// database is unreachable, each attempt is retried for up to `database.retry_for`.
 ///
 /// # Errors
@@ -168,7 +170,8 @@ pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease
             Err(current) => current,
         };
         let now = Instant::now();
-        if (current.is_alive && now >= deadline) || now >= final_deadline {
+        let is_staying = current.is_alive && !current.is_compiling;
+        if (is_staying && now >= deadline) || now >= final_deadline {
             let message = format!("source {} is held by {}", spec.source, current.description);
             return Err(Error::new(Kind::Lease, message));
         }
@@ -183,6 +186,9 @@ struct CurrentHolder {
     description: String,
     /// True if the holder is alive. False if it may be dead.
     is_alive: bool,
+    /// True if the holder only compiles processes, which it does in slices: it gives the source
+    /// back soon.
+    is_compiling: bool,
 }
 
 /// All attempts to claim one source, and the facts that earlier attempts have found.
@@ -336,6 +342,9 @@ impl ClaimAttempts<'_> {
         let RunningRun::Dead { run_id, .. } = running else {
             return Ok(running);
         };
+        let limit = self.database.settings().idle_in_transaction_timeout;
+        let limit = [(&limit.as_secs_f64() as _, Type::FLOAT8)];
+        transaction.query_typed(END_STUCK_COPIES, &limit).await?;
         let sql = include_str!("../../sql/ledger/lock_run_to_take_over.sql");
         transaction
             .query_typed(sql, &[(&run_id, Type::INT8)])
@@ -402,6 +411,7 @@ impl ClaimAttempts<'_> {
             return Ok(RunningRun::Alive(CurrentHolder {
                 description: format!("run {} of {owner} since {since}", lease.run_id),
                 is_alive: state == HolderState::Alive,
+                is_compiling: row.try_get::<_, &str>("kind")? == RunKind::Compile.as_str(),
             }));
         }
         let is_same = spec.unfinished.can_resume(lease.run_id)

@@ -151,7 +151,7 @@ impl Holder {
             let transaction = begin_transaction(&mut connection, self.database.settings()).await?;
             // Hold the lease until the commit, because a process that takes the source over may
             // delete pages.
-            let hold_lease = include_str!("../../sql/sink/hold_lease.sql");
+            let hold_lease = crate::ledger::HOLD_LEASE;
             self.execute(&transaction, hold_lease, &[]).await?;
             let server = read_server_identity(&transaction).await?;
             if server != self.run.server {

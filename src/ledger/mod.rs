@@ -14,6 +14,7 @@ mod begin_transaction;
 mod claim;
 mod counts;
 mod earlier_runs;
+mod hold_lease;
 mod holder;
 mod page_set;
 pub mod quarantine;
@@ -31,6 +32,7 @@ pub use self::counts::{Counts, Totals, read_totals};
 pub use self::earlier_runs::{
     GivenUpRuns, read_given_up_runs, read_previous_walk, read_refused_pages,
 };
+pub(crate) use self::hold_lease::{HOLD_LEASE, begin_with_lease, end_stuck_copies};
 pub use self::holder::{End, Holder, RunUpdate, Verdict};
 pub use self::page_set::PageSet;
 pub use self::remembered_pages::read_remembered_pages;

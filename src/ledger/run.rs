@@ -15,6 +15,8 @@ pub enum RunKind {
     Replay,
     /// Deletes all data of the source.
     Purge,
+    /// Brings the rows of the source's processes up to date with its releases.
+    Compile,
 }
 
 impl RunKind {
@@ -27,6 +29,7 @@ impl RunKind {
             RunKind::Load => "load",
             RunKind::Replay => "replay",
             RunKind::Purge => "purge",
+            RunKind::Compile => "compile",
         }
     }
 }

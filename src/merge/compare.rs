@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::merge::tokens::{Kind, RawString, Token, Tokens};
+use crate::json::{Kind, RawString, Token, Tokens};
 
 /// The largest depth to which two values are compared. Deeper values are the same only if their
 /// texts are.

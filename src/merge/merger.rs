@@ -1,9 +1,9 @@
 //! Merges releases into a tree, one after the other.
 
+use crate::json::{Kind, RawString, Token, Tokens};
 use crate::merge::error::{MergeError, ReleaseName, ValueAt};
 use crate::merge::release_tokens::ReleaseTokens;
 use crate::merge::rules::{FieldId, Rule, Rules};
-use crate::merge::tokens::{Kind, RawString, Token, Tokens};
 use crate::merge::tree::{Children, Node, NodeId, Tree, Value};
 use crate::merge::write::Writer;
 use crate::merge::{Form, Merged, RepeatedIds};

@@ -52,16 +52,17 @@ mod error;
 mod merger;
 mod release_tokens;
 mod rules;
-mod tokens;
+mod single;
 mod tree;
 mod write;
 
 pub use self::error::{MergeError, ReleaseName, ValueAt};
 pub use self::rules::{Rule, Rules, is_new_in_merged_release};
+pub(crate) use self::single::is_own_merge;
 
 use self::merger::{Merger, Stop};
 use self::release_tokens::ReleaseTokens;
-use self::tokens::Tokens;
+use crate::json::Tokens;
 
 /// The form of a merged release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

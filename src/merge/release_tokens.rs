@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::json::{Kind, Token, Tokens};
 use crate::merge::error::{MergeError, ReleaseName};
-use crate::merge::tokens::{Kind, Token, Tokens};
 
 /// A release, with the indexes of the tokens that say which release it is.
 #[derive(Clone, Debug)]

@@ -620,6 +620,23 @@ proptest! {
     }
 
     #[test]
+    fn a_release_that_is_its_own_merge_changes_only_its_id_and_tag(releases in any_releases()) {
+        for release in &releases {
+            let text = release.to_string();
+            let mut tokens = Tokens::for_length(text.len());
+            tokens.read(&text).unwrap();
+            if is_own_merge(&tokens) {
+                let mut expected = release.clone();
+                let (ocid, date) = (&release["ocid"], &release["date"]);
+                expected["id"] = json!(format!("{}-{}", ocid.as_str().unwrap(), date.as_str().unwrap()));
+                expected["tag"] = json!(["compiled"]);
+                let merged = merge_values(std::slice::from_ref(release), Form::Compiled);
+                prop_assert_eq!(merged.unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
     fn the_last_values_of_the_versioned_are_the_compiled(releases in any_releases()) {
         let compiled = merge_values(&releases, Form::Compiled);
         match (compiled, merge_values(&releases, Form::Versioned)) {
@@ -716,6 +733,48 @@ proptest! {
                 (plain, respelt) => prop_assert_eq!(respelt.is_err(), plain.is_err()),
             }
         }
+    }
+}
+
+#[test]
+fn a_release_is_its_own_merge_if_nothing_of_it_is_empty_or_repeated() {
+    let is_own = |members: &str| {
+        let text = format!(r#"{{"ocid":"o","id":"1","date":"2026-01-02"{members}}}"#);
+        let mut tokens = Tokens::for_length(text.len());
+        tokens.read(&text).unwrap();
+        is_own_merge(&tokens)
+    };
+    let many = |last: usize| {
+        let entries = (0..20)
+            .chain([last])
+            .map(|id| format!(r#"{{"id":{id},"x":1}}"#));
+        format!(r#","awards":[{}]"#, entries.collect::<Vec<_>>().join(","))
+    };
+    for (members, expected) in [
+        ("", true),
+        (
+            r#","tender":{"id":1,"items":[{"id":"1"},{"id":2},{"title":"t"}],"submissionMethod":["a"]}"#,
+            true,
+        ),
+        (r#","tender":{"title":null}"#, false),
+        (r#","tender":{}"#, false),
+        (r#","awards":[]"#, false),
+        (r#","awards":[{"id":1},{"id":"1"}]"#, false),
+        (r#","awards":[{"id":{"a":1}}]"#, false),
+        (&*many(20), true),
+        (&*many(7), false),
+    ] {
+        assert_eq!(is_own(members), expected, "{members}");
+    }
+    for text in [
+        r#"{"ocid":7,"date":"2026"}"#,
+        r#"{"ocid":"o"}"#,
+        r#"{"ocid":"o","date":2026}"#,
+        "[]",
+    ] {
+        let mut tokens = Tokens::for_length(text.len());
+        tokens.read(text).unwrap();
+        assert!(!is_own_merge(&tokens), "{text}");
     }
 }
 

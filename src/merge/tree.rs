@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::json::RawString;
 use crate::merge::rules::{FieldId, Rule};
-use crate::merge::tokens::RawString;
 
 /// The number of children above which an object or an array finds them by a hash table.
 const MAX_SEARCHED: u32 = 16;

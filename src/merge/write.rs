@@ -1,7 +1,7 @@
 //! Writes a merged release as JSON.
 
+use crate::json::{Kind, Tokens};
 use crate::merge::release_tokens::ReleaseTokens;
-use crate::merge::tokens::{Kind, Tokens};
 use crate::merge::tree::{Children, NodeId, Tree, Value};
 
 /// Writes a tree.

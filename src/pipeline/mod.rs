@@ -11,6 +11,7 @@
 //! stopped in one place, the fetch loop. The other stages end because their channels close.
 
 mod committed;
+mod compile;
 mod dispatch;
 mod heartbeat;
 mod job;
@@ -39,6 +40,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::committed::CommittedPages;
+pub use self::compile::{CompileReport, compile};
+use self::compile::{CompileTask, stopped_error, tell_compiled};
 use self::dispatch::{Dispatch, DispatchResult, RunEnd, Stuck};
 use self::heartbeat::{Heartbeat, RunPosition};
 pub use self::job::Job;
@@ -50,6 +53,7 @@ pub use self::report::{Outcome, Report};
 use self::secret_warning::SecretWarning;
 use self::stuck::RunStart;
 pub use self::under_lease::under_lease;
+use crate::compile::{Compiled, Compiler, Until};
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
@@ -126,6 +130,8 @@ pub async fn run(
             job: &rest,
             fetcher: begun.fetcher,
             sink: begun.sink,
+            compiler: begun.compiler,
+            is_first: begun.is_first,
             progress: Arc::clone(progress),
             began,
             before: begun.before,
@@ -174,6 +180,9 @@ struct ClaimedRun {
     fetcher: Arc<Fetcher>,
     requests: mpsc::Receiver<Request>,
     sink: Arc<Sink>,
+    compiler: Arc<Compiler>,
+    /// True if the processes of the source were never compiled completely.
+    is_first: bool,
     before: Totals,
 }
 
@@ -196,13 +205,20 @@ async fn begin_run(
     // before
     let open = || Sink::open(database.clone(), &source.name, config, job.overwrite);
     let sink = query(source, config, "open the sink", open).await?;
+    let compiler = Compiler::new(database.clone(), source, config)?;
+    let declare = || compiler.declare();
+    let declared = query(source, config, "note how processes are compiled", declare).await?;
     let totals = || ledger::read_totals(database, claim.lease.run_id);
     let before = query(source, config, "read what the run has", totals).await?;
     progress.begin(&before, Arc::clone(&fetcher), job.byte_count());
+    progress.set_compile(compiler.progress());
+    let sink = sink.with_redactor(fetcher.redactor());
     Ok(ClaimedRun {
         claim,
         requests,
-        sink: Arc::new(sink.with_redactor(fetcher.redactor())),
+        sink: Arc::new(sink.queue_processes(declared.must_queue)),
+        compiler: Arc::new(compiler),
+        is_first: !declared.was_compiled,
         fetcher,
         before,
     })
@@ -231,6 +247,9 @@ struct Run<'a> {
     job: &'a Job,
     fetcher: Arc<Fetcher>,
     sink: Arc<Sink>,
+    compiler: Arc<Compiler>,
+    /// True if the processes of the source were never compiled completely.
+    is_first: bool,
     progress: Arc<Progress>,
     began: Instant,
     /// Counts what earlier processes, and earlier passes of this one, made durable for the run.
@@ -300,6 +319,7 @@ impl Run<'_> {
         );
         let heartbeat = tokio::spawn(heart.keep_lease(over.clone(), drained.clone()));
         let log = self.spawn_log(lease.run_id, requests, drained.clone());
+        let compile_task = self.spawn_compile(lease);
         let coverage = over
             .run_until_cancelled(self.decide_coverage(&lease, resume))
             .await;
@@ -354,9 +374,17 @@ impl Run<'_> {
             }
             None => Stuck::default(),
         };
+        let mut compiled = Compiled::default();
+        let compiling = self
+            .compile(&lease, compile_task, &dispatched, stop, &mut compiled)
+            .await;
         drained.cancel();
         self.end_log(log).await;
         let mut end = dispatched.decide_end(self.job.spec.to_page, stuck);
+        // the pages are stored, and the next run compiles the rest
+        if let Err(error) = &compiling {
+            end.error.get_or_insert_with(|| error.chain());
+        }
         let mut is_lost = false;
         if let Err(error) = self.end(heartbeat, &end).await {
             is_lost = error.kind() == Kind::Lost;
@@ -378,7 +406,46 @@ impl Run<'_> {
             true => self.read_totals(lease.run_id).await,
             false => self.compute_totals(&dispatched),
         };
-        self.build_outcome(lease.run_id, resumed_from, end.verdict, totals, dispatched)
+        if let Err(error) = compiling {
+            dispatched.error.get_or_insert(error);
+        }
+        tell_compiled(&self.source.name, &compiled);
+        let run = (lease.run_id, resumed_from, end.verdict);
+        self.build_outcome(run, totals, compiled, dispatched)
+    }
+
+    /// Begins to compile processes while the run lasts, if the run is one of those that do.
+    fn spawn_compile(&self, lease: Lease) -> Option<CompileTask> {
+        let is_incremental = self.job.moves_watermark() && !self.is_first;
+        let interval = self.config.compile.interval;
+        (is_incremental && self.compiler.is_on())
+            .then(|| CompileTask::spawn(Arc::clone(&self.compiler), lease, interval))
+    }
+
+    /// Compiles the processes that are still in the queue once all pages are committed. If the
+    /// database is away, that is left to the next run, because this one would wait for it twice.
+    async fn compile(
+        &self,
+        lease: &Lease,
+        task: Option<CompileTask>,
+        dispatched: &DispatchResult,
+        stop: &CancellationToken,
+        compiled: &mut Compiled,
+    ) -> Result<()> {
+        if let Some(task) = task {
+            *compiled += task.end().await?;
+        }
+        match dispatched.error.as_ref().map(Error::kind) {
+            Some(kind) if kind.is_lost_lease_or_data() => return Ok(()),
+            Some(Kind::Environment) if self.compiler.declare().await.is_err() => return Ok(()),
+            _ => {}
+        }
+        let compiling = self.compiler.compile(lease, Until::Empty, stop, compiled);
+        match compiling.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(stopped_error()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn query<T, F>(&self, what: &str, attempt: impl FnMut() -> F) -> Result<T>
@@ -679,10 +746,9 @@ impl Run<'_> {
 
     fn build_outcome(
         &self,
-        run_id: i64,
-        resumed_from: Option<u64>,
-        verdict: Verdict,
+        (run_id, resumed_from, verdict): (i64, Option<u64>, Verdict),
         mut totals: Totals,
+        compiled: Compiled,
         dispatched: DispatchResult,
     ) -> Outcome {
         let requests = self.fetcher.counters();
@@ -702,7 +768,7 @@ impl Run<'_> {
         report::tell_inferred(&self.source.name, &dispatched.inferred);
         let report = Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict);
         Outcome {
-            report,
+            report: Report { compiled, ..report },
             error: dispatched.error,
         }
     }

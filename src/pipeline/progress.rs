@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::compile::CompileProgress;
 use crate::fetch::Fetcher;
 use crate::ledger::{Counts, Totals};
 use crate::request::Requests;
@@ -21,6 +22,7 @@ pub struct Progress {
     begun: Mutex<Option<(Totals, Arc<Fetcher>)>>,
     /// The total size of the files that the user named, in bytes. It is zero if it is not known.
     file_bytes: AtomicU64,
+    compile: Mutex<Option<Arc<CompileProgress>>>,
 }
 
 /// The counters of a run at one moment.
@@ -45,6 +47,9 @@ pub struct Snapshot {
     /// The bytes of files that have been read, and the bytes that all files have, if these are
     /// known.
     pub files: Option<(u64, u64)>,
+    /// The rows of the queue whose processes were compiled, and all rows of the queue, if
+    /// processes are compiled at the moment.
+    pub compiled: Option<(u64, u64)>,
 }
 
 impl Progress {
@@ -58,6 +63,16 @@ impl Progress {
         for count in [&self.chains, &self.chains_ended] {
             count.store(0, Relaxed);
         }
+    }
+
+    pub(super) fn set_compile(&self, progress: Arc<CompileProgress>) {
+        *self.compile.lock().expect("nobody panics who holds it") = Some(progress);
+    }
+
+    fn read_compile(&self) -> Option<(u64, u64)> {
+        let progress = self.compile.lock().expect("nobody panics who holds it");
+        let (done, all) = progress.as_ref()?.read();
+        (done < all).then_some((done, all))
     }
 
     fn lock_begun(&self) -> MutexGuard<'_, Option<(Totals, Arc<Fetcher>)>> {
@@ -103,6 +118,7 @@ impl Progress {
             releases: self.releases.load(Relaxed),
             quarantined: self.quarantined.load(Relaxed),
             requests: fetcher.map(|it| it.counters()).unwrap_or_default(),
+            compiled: self.read_compile(),
             files: fetcher.and_then(|it| self.read_file_progress(it)),
         }
     }

@@ -5,6 +5,7 @@
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::compile;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
@@ -69,7 +70,8 @@ async fn purge_under_lease(
     };
     let mut server = holder.reach_server().await?;
     for _ in 0..=MAX_LOSSES {
-        let mut purge = Purge::new(database.clone(), source, &config.database)?;
+        let deletions = compile::deletions();
+        let mut purge = Purge::new(database.clone(), source, &config.database, deletions)?;
         while let Some(deleted) = purge.delete_some(lease).await? {
             purged.releases += deleted.releases;
             purged.rejects += deleted.rejects;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::compile::{Compiled, Compiler, Until};
 use crate::config::{self, Config};
 use crate::database::Database;
 use crate::decode::{Decoded, decode};
@@ -16,6 +17,7 @@ use crate::ledger::quarantine::{self, RejectWithDocument};
 use crate::ledger::{Counts, Holder, Lease, RunKind, RunSpec, Unfinished};
 use crate::package::Package;
 use crate::page::Undecodable;
+use crate::pipeline::compile::{stopped_error, tell_compiled, while_renewing};
 use crate::pipeline::{MAX_LOSSES, report, server_changed_error, under_lease};
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject};
@@ -37,6 +39,8 @@ pub struct ReplayReport {
     /// The counts of the releases in these rejects.
     #[serde(flatten)]
     pub counts: Counts,
+    /// The contracting processes that were compiled after it.
+    pub compiled: Compiled,
 }
 
 /// Reads rejects of a source again with the present program and configuration. Reads the rejects
@@ -58,69 +62,116 @@ pub async fn replay(
         unfinished: Unfinished::Restart,
         ..RunSpec::incremental(&source.name, source.definition())
     };
+    let replay = Replay {
+        database,
+        source,
+        config,
+        ids,
+        stop,
+    };
     under_lease(database, &spec, config, |lease, mut holder| async move {
-        let replayed = try_rejects(database, source, config, ids, &lease, &mut holder, stop).await;
+        let replayed = replay.run(&lease, &mut holder).await;
         (holder, replayed)
     })
     .await
 }
 
-async fn try_rejects(
-    database: &Database,
-    source: &Source,
-    config: &Config,
-    ids: Option<&[i64]>,
-    lease: &Lease,
-    holder: &mut Holder,
-    stop: &CancellationToken,
-) -> Result<ReplayReport> {
-    let mut replayed = ReplayReport {
-        source: source.name.clone(),
-        run_id: lease.run_id,
-        rejects: 0,
-        redacted: 0,
-        counts: Counts::default(),
-    };
-    let redactor = find_redactor(source, config);
-    let options = extract::Options {
-        max_items: config.fetch.max_items,
-        redactor: redactor.clone(),
-        ..extract::Options::new(source, &config.extract)
-    };
-    let sink = Sink::open(database.clone(), &source.name, config, source.overwrite()).await?;
-    let sink = sink.with_redactor(redactor);
-    let mut server = holder.reach_server().await?;
-    for losses in 0..=MAX_LOSSES {
-        let open = quarantine::find_replayable_rejects(database, &source.name, ids).await?;
-        replayed.redacted = open.redacted;
-        let mut open = open.ids.into_iter();
-        loop {
-            if stop.is_cancelled() {
-                let message = "stopped; what was not tried yet is still there";
-                return Err(Error::new(Kind::Truncated, message));
-            }
-            let tried = read_rejects(database, source, &options, config, &mut open).await?;
-            if tried.is_empty() {
-                break;
-            }
-            let rejects = tried.len();
-            let counts = sink.replay(lease, tried).await?;
-            // a repetition tries the same rejects, which are counted already
-            if losses == 0 {
-                replayed.rejects += rejects;
-                replayed.counts += counts;
-                report::measure(&source.name, &counts);
-            }
-            holder.try_renew().await?;
+/// A replay with its input.
+#[derive(Clone, Copy)]
+struct Replay<'a> {
+    database: &'a Database,
+    source: &'a Source,
+    config: &'a Config,
+    ids: Option<&'a [i64]>,
+    stop: &'a CancellationToken,
+}
+
+impl Replay<'_> {
+    /// Tries the rejects, and compiles the processes whose releases it has stored.
+    async fn run(&self, lease: &Lease, holder: &mut Holder) -> Result<ReplayReport> {
+        let Self {
+            database,
+            source,
+            config,
+            stop,
+            ..
+        } = *self;
+        let compiler = Compiler::new(database.clone(), source, config)?;
+        let must_queue = compiler.declare().await?.must_queue;
+        let mut replayed = self.try_rejects(lease, holder, must_queue).await?;
+        let mut compiled = Compiled::default();
+        let compile = compiler.compile(lease, Until::Empty, stop, &mut compiled);
+        let is_done = while_renewing(holder, config, compile).await;
+        tell_compiled(&source.name, &compiled);
+        if !is_done? {
+            return Err(stopped_error());
         }
-        // a server that was restarted or replaced may have lost what was stored
-        let server_now = holder.reach_server().await?;
-        if server_now == server {
-            return Ok(replayed);
-        }
-        server = server_now;
+        replayed.compiled = compiled;
+        Ok(replayed)
     }
-    Err(server_changed_error("replay"))
+
+    async fn try_rejects(
+        &self,
+        lease: &Lease,
+        holder: &mut Holder,
+        must_queue: bool,
+    ) -> Result<ReplayReport> {
+        let Self {
+            database,
+            source,
+            config,
+            ids,
+            stop,
+        } = *self;
+        let mut replayed = ReplayReport {
+            source: source.name.clone(),
+            run_id: lease.run_id,
+            rejects: 0,
+            redacted: 0,
+            counts: Counts::default(),
+            compiled: Compiled::default(),
+        };
+        let redactor = find_redactor(source, config);
+        let options = extract::Options {
+            max_items: config.fetch.max_items,
+            redactor: redactor.clone(),
+            ..extract::Options::new(source, &config.extract)
+        };
+        let sink = Sink::open(database.clone(), &source.name, config, source.overwrite()).await?;
+        let sink = sink.with_redactor(redactor).queue_processes(must_queue);
+        let mut server = holder.reach_server().await?;
+        for losses in 0..=MAX_LOSSES {
+            let open = quarantine::find_replayable_rejects(database, &source.name, ids).await?;
+            replayed.redacted = open.redacted;
+            let mut open = open.ids.into_iter();
+            loop {
+                if stop.is_cancelled() {
+                    let message = "stopped; what was not tried yet is still there";
+                    return Err(Error::new(Kind::Truncated, message));
+                }
+                let tried = read_rejects(database, source, &options, config, &mut open).await?;
+                if tried.is_empty() {
+                    break;
+                }
+                let rejects = tried.len();
+                let counts = sink.replay(lease, tried).await?;
+                // a repetition tries the same rejects, which are counted already
+                if losses == 0 {
+                    replayed.rejects += rejects;
+                    replayed.counts += counts;
+                    report::measure(&source.name, &counts);
+                }
+                holder.try_renew().await?;
+            }
+            // a server that was restarted or replaced may have lost what was stored
+            let server_now = holder.reach_server().await?;
+            if server_now == server {
+                return Ok(replayed);
+            }
+            server = server_now;
+        }
+        Err(server_changed_error("replay"))
+    }
 }
 
 /// Returns the redactor for documents that are refused again. An archive may show a secret only

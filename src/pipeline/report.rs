@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tracing::{info, warn};
 
+use crate::compile::Compiled;
 use crate::error::Error;
 use crate::extract::VERSION_1_0;
 use crate::ledger::{Counts, Totals, Verdict};
@@ -56,6 +57,8 @@ pub struct Report {
     /// The counts of the releases on these pages by outcome.
     #[serde(flatten)]
     pub counts: Counts,
+    /// The contracting processes that this run has compiled.
+    pub compiled: Compiled,
     /// The totals over all processes of the run.
     pub run_totals: RunTotals,
     /// The time that this process ran, in seconds.
@@ -105,6 +108,7 @@ impl Report {
             shrunk_from: dispatched.shrunk_from,
             requests: here.requests,
             counts: here.counts,
+            compiled: Compiled::default(),
             run_totals: RunTotals {
                 pages: totals.pages,
                 requests: totals.requests,

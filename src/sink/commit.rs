@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tracing::debug;
 
-use crate::bulk::{OnFailure, Report, Transaction, Writer};
+use crate::bulk::{Failure, OnFailure, Report, Transaction, Writer};
 use crate::error::Result;
 use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
@@ -17,6 +17,7 @@ use crate::sink::fold::Folded;
 use crate::sink::history::{Replaced, Replacing};
 use crate::sink::package::PackageRows;
 use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
+use crate::sink::queue::ChangedProcesses;
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
 use crate::sink::release::{FetchedReleases, Served, collect_keys, signed_count};
 use crate::source::Overwrite;
@@ -36,6 +37,8 @@ struct WrittenRows<'a> {
     reject_ids: Vec<i64>,
     /// The packages to which the rows refer.
     packages: PackageRows<'a>,
+    /// The processes whose releases have changed.
+    processes: ChangedProcesses,
 }
 
 /// One attempt to commit a page. Each attempt has its own timestamp.
@@ -51,22 +54,16 @@ pub(super) struct PageCommit<'a> {
 impl<'a> PageCommit<'a> {
     pub(super) async fn run(&self) -> Result<Counts> {
         let mut transaction = self.sink.begin(self.lease).await?;
-        let WrittenRows {
-            report,
-            refused,
-            older,
-            reject_ids,
-            packages,
-        } = self.write_rows(&mut transaction).await?;
+        let written = self.write_rows(&mut transaction).await?;
         // If the page has no rows, the deferred statement that checks the lease was not sent yet.
         transaction.send_deferred().await?;
         failpoint::reach("after-rows");
-        let mut counts = self.count_outcomes(&report, &refused, older);
+        let mut counts = self.count_outcomes(&written.report, &written.refused, written.older);
         if self
-            .commit_with_page_row(&transaction, &counts, &refused, &packages)
+            .commit_with_page_row(&transaction, &counts, &written)
             .await?
         {
-            self.log_rejects(&reject_ids);
+            self.log_rejects(&written.reject_ids);
         } else {
             counts = read_durable_counts(&transaction, &self.served).await?;
         }
@@ -96,16 +93,23 @@ impl<'a> PageCommit<'a> {
             // the upsert does not rewrite unchanged rows
             false => sent,
         };
+        let mut processes = ChangedProcesses::default();
         let (mut report, mut refused) = self
-            .write_releases(transaction, fetched, &sent.releases)
+            .write_releases(transaction, fetched, &sent.releases, &mut processes)
             .await?;
         if !sent.compiled.is_empty() {
             let (more, also_refused) = self
-                .write_releases(transaction, fetched_compiled, &sent.compiled)
+                .write_releases(
+                    transaction,
+                    fetched_compiled,
+                    &sent.compiled,
+                    &mut processes,
+                )
                 .await?;
             report += more;
             refused.extend(also_refused);
         }
+        processes.sort();
         let older = match (self.sink.overwrite, sends_only_changed) {
             (Overwrite::Always, _) => 0,
             (Overwrite::Newer, true) => signed(report.unchanged),
@@ -127,6 +131,7 @@ impl<'a> PageCommit<'a> {
             refused,
             older,
             reject_ids,
+            processes,
         })
     }
 
@@ -156,13 +161,14 @@ impl<'a> PageCommit<'a> {
         Ok(signed_count(older.len()))
     }
 
-    /// Writes releases to their table. Returns a report, and a reject for each release that the
-    /// server refused.
+    /// Writes releases to their table, and adds the processes that have changed. Returns a report,
+    /// and a reject for each release that the server refused.
     async fn write_releases(
         &self,
         transaction: &mut Transaction,
         fetched: &FetchedReleases,
         releases: &[&Release],
+        processes: &mut ChangedProcesses,
     ) -> Result<(Report, Vec<Reject>)> {
         let FetchedReleases {
             operation, release, ..
@@ -191,6 +197,13 @@ impl<'a> PageCommit<'a> {
         if let Some(replaced) = replaced {
             replaced
                 .delete_unreplaced(transaction, &written.report)
+                .await?;
+        }
+        if self.sink.queues_processes {
+            let taken = without_refused(releases, &written.failures);
+            let (served, report) = (&self.served, &written.report);
+            processes
+                .add_written(transaction, served, report, &taken)
                 .await?;
         }
         let failures = written.failures.iter();
@@ -253,9 +266,14 @@ impl<'a> PageCommit<'a> {
         &self,
         transaction: &Transaction,
         counts: &Counts,
-        refused: &[Reject],
-        packages: &PackageRows<'_>,
+        written: &WrittenRows<'_>,
     ) -> Result<bool> {
+        let WrittenRows {
+            refused,
+            packages,
+            processes,
+            ..
+        } = written;
         let resolved = self.collect_resolved(refused);
         let mut rejects = self.rejects.iter().chain(refused);
         if rejects.any(|reject| reject.reason.can_be_resolved()) {
@@ -269,6 +287,7 @@ impl<'a> PageCommit<'a> {
             resolve_rejects(&mut exchange, &self.served, resolved);
         }
         packages.insert(&mut exchange, &self.served.source, &self.served.now);
+        processes.insert(&mut exchange, &self.served.source);
         row.insert(&mut exchange);
         Ok(commit_page_row(exchange).await?.is_some())
     }
@@ -305,4 +324,15 @@ impl<'a> PageCommit<'a> {
             is_end_of_file: self.page.position.is_end_of_file(self.page.next.as_ref()),
         })
     }
+}
+
+/// Returns the releases that the server has not refused.
+pub(super) fn without_refused<'r>(
+    releases: &[&'r Release],
+    failures: &[Failure],
+) -> Vec<&'r Release> {
+    let refused: HashSet<usize> = failures.iter().map(|failure| failure.position).collect();
+    let taken = releases.iter().enumerate();
+    let taken = taken.filter(|(position, _)| !refused.contains(position));
+    taken.map(|(_, release)| *release).collect()
 }

@@ -1,11 +1,11 @@
-//! The upserts of `ocds.compiled_release`.
+//! The upserts of `ocds.publisher_compiled`.
 
 use tokio_postgres::types::Type;
 
 use crate::bulk::{Column, Plan, Table};
 use crate::sink::release::{OVERWRITE_DIFFERENT, OVERWRITE_EARLIER_PAGE, with_served};
 
-pub(super) const TABLE: Table = Table::new("ocds.compiled_release", COLUMNS, &["source", "ocid"]);
+pub(super) const TABLE: Table = Table::new("ocds.publisher_compiled", COLUMNS, &["source", "ocid"]);
 
 const COLUMNS: &[Column] = &[
     Column::new("source", Type::TEXT),

@@ -1,8 +1,8 @@
 //! Stage 3: writes releases, one page in one transaction. Nothing else writes releases.
 //!
 //! [`Sink::commit`] opens a transaction that holds the lease. A [`bulk::Writer`] writes the
-//! page's releases in batches, then its rejects, then the packages to which these rows refer, and
-//! the page's own row comes last. So if that row exists after the commit, the whole page is
+//! page's releases in batches, then its rejects, then the packages to which these rows refer, then
+//! the processes that have to be compiled, and the page's own row comes last. So if that row exists after the commit, the whole page is
 //! stored. It is not inserted first and updated at the end, because each page would leave a dead
 //! row. If the reply to a commit is lost, the page is sent again. The second attempt finds the
 //! page's row and is rolled back.
@@ -49,10 +49,10 @@ mod commit;
 mod compiled;
 mod fold;
 mod history;
-mod lease;
 mod package;
 mod page;
 mod purge;
+mod queue;
 mod reject;
 mod release;
 mod replay;
@@ -66,10 +66,10 @@ use tokio_postgres::types::Type;
 
 use self::commit::PageCommit;
 use self::fold::fold_duplicates;
-use self::lease::{HOLD_LEASE, begin_with_lease};
 use self::package::{INSERT_PACKAGES, PackageRows};
 use self::page::INSERT_PAGE;
 pub use self::purge::{Purge, PurgedRows};
+use self::queue::QUEUE_PROCESSES;
 use self::reject::{RejectWriter, ReplayResultWriter};
 use self::release::choose_verb;
 pub use self::release::{FETCHED, FetchedReleases, Served, TABLE};
@@ -78,7 +78,7 @@ use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
 use crate::config::{self, Config, Method};
 use crate::database::Database;
 use crate::error::{Error, Result};
-use crate::ledger::{Counts, Lease, signed};
+use crate::ledger::{Counts, HOLD_LEASE, Lease, begin_with_lease, signed};
 use crate::page::{Chain, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject, Release};
@@ -97,6 +97,8 @@ pub struct Sink {
     fetched_compiled: FetchedReleases,
     rejects: RejectWriter,
     replay_results: ReplayResultWriter,
+    /// True if the processes of changed releases are queued, so that they are compiled.
+    queues_processes: bool,
     /// True if the last committed page had releases that were already stored.
     last_page_met_stored: AtomicBool,
     /// True if a stored release may resolve a reject. Most sources have no open rejects, and
@@ -128,7 +130,7 @@ impl Sink {
         let (fetched, fetched_compiled) = (fetched(FETCHED)?, fetched(compiled::FETCHED)?);
         let session = Session::new(&config.database)
             .with_prepared(&[&fetched.operation, &fetched_compiled.operation])
-            .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE, INSERT_PACKAGES]);
+            .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE, INSERT_PACKAGES, QUEUE_PROCESSES]);
         let sql = include_str!("../../sql/sink/has_open_rejects.sql");
         let unresolvable = Reason::ALL.into_iter().filter(|it| !it.can_be_resolved());
         let unresolvable: Vec<&str> = unresolvable.map(Reason::as_str).collect();
@@ -148,6 +150,7 @@ impl Sink {
             settings,
             rejects: RejectWriter::new()?,
             replay_results: ReplayResultWriter::new()?,
+            queues_processes: true,
             last_page_met_stored: AtomicBool::new(true),
             has_open_rejects: AtomicBool::new(has_open_rejects),
         })
@@ -157,6 +160,14 @@ impl Sink {
     #[must_use]
     pub fn with_redactor(mut self, redactor: Redactor) -> Self {
         self.rejects.redactor = redactor;
+        self
+    }
+
+    /// Sets whether the processes of changed releases are queued in `ocds.compile_queue`. They are,
+    /// unless the source is not compiled.
+    #[must_use]
+    pub fn queue_processes(mut self, is_compiled: bool) -> Self {
+        self.queues_processes = is_compiled;
         self
     }
 

@@ -2,8 +2,10 @@
 //!
 //! A purge deletes the records about the data before the data: first the watermark, requests,
 //! pages and runs, then rejects and replaced contents, then releases and compiled releases.
-//! Packages are last, because an unchanged release that is fetched again refers to its old
-//! package. If a purge is killed, some releases may remain without a page, and the next run
+//! A process goes whole: its releases, its compiled release, its rows in all tables and its rows in
+//! the queue are deleted in one transaction. What is noted of the source goes after its processes,
+//! because their rows depend on it. Packages are last, because an unchanged release that is fetched
+//! again refers to its old package. If a purge is killed, some releases may remain without a page, and the next run
 //! fetches them again. The other order could leave pages without their releases, which no run
 //! would fetch again.
 //!
@@ -22,24 +24,22 @@ use crate::bulk::{
 use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
-use crate::ledger::{Lease, quarantine};
+use crate::ledger::{Lease, begin_with_lease, quarantine};
 use crate::retry::Retry;
-use crate::sink::lease::begin_with_lease;
-use crate::sink::{compiled, release};
 
 /// Reads the next keys from the cursor of a table.
 const FETCH_NEXT_KEYS: &str = include_str!("../../sql/purge/fetch_next_keys.sql");
 
 // These statements open a cursor over the keys of a source's rows in a table.
 const FIND_PACKAGES: &str = include_str!("../../sql/purge/find_packages.sql");
-const FIND_COMPILED: &str = include_str!("../../sql/purge/find_compiled_releases.sql");
-const FIND_RELEASES: &str = include_str!("../../sql/purge/find_releases.sql");
+const FIND_PROCESSES: &str = include_str!("../../sql/purge/find_processes.sql");
 const FIND_HISTORY: &str = include_str!("../../sql/purge/find_history.sql");
 const FIND_REJECTS: &str = include_str!("../../sql/purge/find_rejects.sql");
 const FIND_RUNS: &str = include_str!("../../sql/purge/find_runs.sql");
 const FIND_PAGES: &str = include_str!("../../sql/purge/find_pages.sql");
 const FIND_REQUESTS: &str = include_str!("../../sql/purge/find_requests.sql");
 const FIND_WATERMARK: &str = include_str!("../../sql/purge/find_watermark.sql");
+const FIND_SOURCE: &str = include_str!("../../sql/purge/find_source.sql");
 
 const PAGES: Plan = Plan {
     table: Table::new("ocds.page", PAGE_COLUMNS, &["run_id", "chain", "number"]),
@@ -63,6 +63,15 @@ const WATERMARK: Plan = Plan {
 };
 
 const WATERMARK_COLUMNS: &[Column] = &[Column::fixed("source", Type::TEXT)];
+
+const SOURCE: Plan = Plan {
+    table: Table::new("ocds.source", SOURCE_COLUMNS, &["name"]),
+    per_row: &["name"],
+    key: &["name"],
+    ..PAGES
+};
+
+const SOURCE_COLUMNS: &[Column] = &[Column::fixed("name", Type::TEXT)];
 
 const REQUESTS: Plan = Plan {
     table: Table::new("ocds.request", REQUEST_COLUMNS, &["id"]),
@@ -89,20 +98,6 @@ const RUN_COLUMNS: &[Column] = &[
 
 const REJECTS: Plan = Plan {
     table: quarantine::TABLE,
-    ..RUNS
-};
-
-const RELEASES: Plan = Plan {
-    table: release::TABLE,
-    per_row: &["ocid", "release_id"],
-    key: &["ocid", "release_id"],
-    ..RUNS
-};
-
-const COMPILED_RELEASES: Plan = Plan {
-    table: compiled::TABLE,
-    per_row: &["ocid"],
-    key: &["ocid"],
     ..RUNS
 };
 
@@ -162,17 +157,40 @@ pub struct Purge {
     reader: Option<Transaction>,
 }
 
-/// Deletes the source's rows of one table.
+/// Deletes the source's rows of one table, or its processes.
 #[derive(Debug)]
 struct Deletion {
-    operation: Operation,
-    shared: Rows,
-    key: Binding<Key>,
     /// The statement that opens a cursor over the keys.
     declare: &'static str,
-    /// Adds the number of deleted rows to the totals, if this table is counted.
+    /// Adds the number of deleted rows to the totals, if they are counted.
     add_count: AddCount,
+    what: Deleted,
 }
+
+#[derive(Debug)]
+enum Deleted {
+    /// The rows of a table.
+    Rows {
+        operation: Box<Operation>,
+        shared: Rows,
+        key: Binding<Key>,
+    },
+    /// Processes with everything that is stored of them. The parameters of the statements are the
+    /// source and the ocids. The first ones delete releases.
+    Processes(Vec<String>),
+}
+
+/// Delete the releases of processes, which are counted.
+const DELETE_RELEASES: [&str; 2] = [
+    include_str!("../../sql/purge/delete_release.sql"),
+    include_str!("../../sql/purge/delete_publisher_compiled.sql"),
+];
+
+/// Delete what else is stored of processes, besides their rows.
+const DELETE_OTHERS: [&str; 2] = [
+    include_str!("../../sql/purge/delete_compile_queue.sql"),
+    include_str!("../../sql/purge/delete_process_gone.sql"),
+];
 
 type AddCount = fn(&mut PurgedRows, u64);
 
@@ -183,20 +201,31 @@ type Key = Vec<RawValue>;
 struct RawValue(Vec<u8>);
 
 impl Purge {
-    /// Prepares a purge of a source.
+    /// Prepares a purge of a source. `deletions` are the statements that delete the rows of processes
+    /// from their tables. Their parameters are the source and the ocids.
     ///
     /// # Errors
     ///
     /// A statement does not fit its table, which is a bug in this module.
-    pub fn new(database: Database, source: &str, settings: &config::Database) -> Result<Self> {
+    pub fn new(
+        database: Database,
+        source: &str,
+        settings: &config::Database,
+        deletions: Vec<String>,
+    ) -> Result<Self> {
         let count_runs: AddCount = |purged, rows| purged.runs += rows;
         let count_rejects: AddCount = |purged, rows| purged.rejects += rows;
         let count_releases: AddCount = |purged, rows| purged.releases += rows;
         let count_nothing: AddCount = |_, _| ();
+        let own = DELETE_RELEASES.into_iter().chain(DELETE_OTHERS);
+        let processes = Deletion {
+            declare: FIND_PROCESSES,
+            add_count: count_releases,
+            what: Deleted::Processes(own.map(str::to_owned).chain(deletions).collect()),
+        };
         let tables = [
             (&PACKAGES, FIND_PACKAGES, count_nothing),
-            (&COMPILED_RELEASES, FIND_COMPILED, count_releases),
-            (&RELEASES, FIND_RELEASES, count_releases),
+            (&SOURCE, FIND_SOURCE, count_nothing),
             (&HISTORY, FIND_HISTORY, count_nothing),
             (&REJECTS, FIND_REJECTS, count_rejects),
             (&RUNS, FIND_RUNS, count_runs),
@@ -204,10 +233,12 @@ impl Purge {
             (&REQUESTS, FIND_REQUESTS, count_nothing),
             (&WATERMARK, FIND_WATERMARK, count_nothing),
         ];
-        let deletions = tables
+        let mut deletions = tables
             .into_iter()
             .map(|(plan, declare, add_count)| Deletion::new(plan, source, declare, add_count))
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<Deletion>>>()?;
+        // packages and the note of the source go after the processes
+        deletions.insert(2, processes);
         Ok(Self {
             database,
             source: source.to_owned(),
@@ -281,31 +312,70 @@ impl Purge {
         Ok(transaction)
     }
 
-    /// Attempts once to delete the rows with these keys. Returns the number of rows that
-    /// existed.
+    /// Attempts once to delete the rows with these keys. Returns the number of rows that existed.
     async fn delete_rows(&self, lease: &Lease, deletion: &Deletion, keys: &[Key]) -> Result<u64> {
         let mut transaction = begin_with_lease(&self.database, &self.session, lease).await?;
-        let rows = Rows::encode(&deletion.key, keys)?;
-        let applied = transaction
-            .apply(
-                &deletion.operation,
-                &deletion.shared,
-                &rows,
-                OnFailure::RollBack,
-            )
-            .await?;
-        if let Some(failure) = applied.failures.first() {
-            // The server refuses to delete a row, for example, if a foreign key of another
-            // application's table refers to the row.
-            let table = deletion.operation.table().label();
-            return Err(Error::config(format!(
-                "could not delete a row of {table}: {}",
-                failure.message
-            )));
-        }
+        let deleted = match &deletion.what {
+            Deleted::Rows {
+                operation,
+                shared,
+                key,
+            } => {
+                let rows = Rows::encode(key, keys)?;
+                let applied = transaction
+                    .apply(operation, shared, &rows, OnFailure::RollBack)
+                    .await?;
+                if let Some(failure) = applied.failures.first() {
+                    let table = operation.table().label();
+                    return Err(refused_error(table, &failure.message));
+                }
+                applied.report.deleted
+            }
+            Deleted::Processes(statements) => {
+                self.delete_processes(&transaction, statements, keys)
+                    .await?
+            }
+        };
         transaction.commit().await?;
-        Ok(applied.report.deleted)
+        Ok(deleted)
     }
+
+    /// Deletes processes. Returns the number of their releases.
+    async fn delete_processes(
+        &self,
+        transaction: &Transaction,
+        statements: &[String],
+        keys: &[Key],
+    ) -> Result<u64> {
+        let ocids: Vec<&RawValue> = keys.iter().flatten().collect();
+        let mut exchange = transaction.new_exchange();
+        for statement in statements {
+            exchange.push_query(
+                statement,
+                vec![(&self.source, Type::TEXT), (&ocids, Type::TEXT_ARRAY)],
+            );
+        }
+        let replies = exchange.await_replies().await?;
+        let mut releases = 0;
+        for (index, reply) in replies.into_iter().enumerate() {
+            match reply {
+                Ok(answer) if index < DELETE_RELEASES.len() => releases += answer.affected,
+                Ok(_) => {}
+                Err(error) if transaction.is_refused(&error) => {
+                    let message = Error::from(error).to_string();
+                    return Err(refused_error("a process", &message));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(releases)
+    }
+}
+
+/// Makes the error of a row that the server refuses to delete, for example because a foreign key of
+/// another application's table refers to it.
+fn refused_error(table: &str, message: &str) -> Error {
+    Error::config(format!("could not delete a row of {table}: {message}"))
 }
 
 impl Deletion {
@@ -324,11 +394,13 @@ impl Deletion {
             key = key.column(name, move |key: &Key| &key[index]);
         }
         Ok(Self {
-            shared,
-            key: key.build()?,
-            operation,
             declare,
             add_count,
+            what: Deleted::Rows {
+                shared,
+                key: key.build()?,
+                operation: Box::new(operation),
+            },
         })
     }
 }

@@ -1,5 +1,5 @@
 //! Rows of `ocds.release`: the upserts, and the bindings that they share with those of
-//! `ocds.compiled_release`.
+//! `ocds.publisher_compiled`.
 //!
 //! The primary key begins with `ocid`, so a lookup by ocid needs no index of its own.
 

@@ -1,7 +1,5 @@
 //! Stores the releases of rejects that were tried again.
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 
 use crate::bulk::{Failure, OnFailure, Report, Rows, Transaction};
@@ -10,9 +8,11 @@ use crate::ledger::quarantine::Entry;
 use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::changed::SortedReleases;
+use crate::sink::commit::without_refused;
 use crate::sink::fold::fold_duplicates;
 use crate::sink::history::{Replaced, Replacing};
 use crate::sink::package::PackageRows;
+use crate::sink::queue::ChangedProcesses;
 use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
 use crate::sink::release::{
     self, RecoveredRelease, ReplayedReleases, Served, choose_verb, signed_count,
@@ -141,6 +141,8 @@ struct Written {
     report: Report,
     /// The number of releases that were not stored, because newer contents are.
     older: i64,
+    /// The processes whose releases may have changed.
+    processes: ChangedProcesses,
 }
 
 impl Replay<'_> {
@@ -167,12 +169,20 @@ impl Replay<'_> {
                 }
             }
         }
-        let Written { report, older } = written;
+        let Written {
+            report,
+            older,
+            mut processes,
+        } = written;
+        processes.sort();
         let now = Timestamp::now();
         self.update_rejects(&mut transaction, now, &rejects).await?;
         let releases = self.waves.iter().flatten().map(|it| &it.row.release);
         let packages = PackageRows::collect(releases, rejects.iter().flatten());
         packages.write(&transaction, &self.sink.source, now).await?;
+        let mut exchange = transaction.new_exchange();
+        processes.insert(&mut exchange, &self.sink.source);
+        exchange.await_last_answer().await?;
         transaction.commit().await?;
 
         let all = || rejects.iter().flatten();
@@ -234,11 +244,13 @@ impl Replay<'_> {
                 .delete_unreplaced(transaction, &outcome.report)
                 .await?;
         }
+        let taken = without_refused(&releases, &outcome.failures);
+        let has_written = outcome.report.inserted + outcome.report.updated > 0;
+        if self.sink.queues_processes && has_written {
+            written.processes.add(&taken);
+        }
         if outcome.report.unchanged > 0 {
-            let refused: HashSet<usize> = outcome.failures.iter().map(|it| it.position).collect();
-            let taken = releases.iter().enumerate();
-            let taken = taken.filter(|(position, _)| !refused.contains(position));
-            let older = SortedReleases::new(taken.map(|(_, release)| *release));
+            let older = SortedReleases::new(taken);
             written.older += signed_count(older.retain_changed(transaction, source).await?.len());
         }
         written.report += outcome.report;

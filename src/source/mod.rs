@@ -5,6 +5,7 @@
 
 mod auth;
 mod axis;
+mod compile;
 mod decode;
 mod detail;
 mod http;
@@ -29,6 +30,7 @@ use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
 pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
+pub use self::compile::{Compile, MergeRule};
 pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
 pub use self::http::{Condition, Http, HttpVersion, Rate, SkipErrors, UserAgent};
@@ -95,6 +97,9 @@ pub struct Source {
     /// Says which of several contents of one release is kept, if it is declared.
     /// [`Source::overwrite`] returns what is used.
     pub overwrite: Option<Overwrite>,
+    /// Whether and how the releases of each process become its current state.
+    #[serde(default)]
+    pub compile: Compile,
     /// The IANA time zone of dates without an offset.
     #[serde(default = "utc", deserialize_with = "time_zone")]
     pub zone: TimeZone,
@@ -131,6 +136,7 @@ impl Source {
             detail: None,
             items: Items::default(),
             overwrite: None,
+            compile: Compile::default(),
             zone: utc(),
             auth: None,
             decode: Decode::default(),

@@ -14,9 +14,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Auth, Axis, Body, Charset, Container, Decode, Detail, Filter, Http, HttpVersion, Index, Items,
-    LinkPlace, Method, Pagination, Pick, PickMethod, Size, SkipErrors, Source, SplitWhen, Stop,
-    UserAgent, Window,
+    Auth, Axis, Body, Charset, Compile, Container, Decode, Detail, Filter, Http, HttpVersion,
+    Index, Items, LinkPlace, Method, Pagination, Pick, PickMethod, Size, SkipErrors, Source,
+    SplitWhen, Stop, UserAgent, Window,
 };
 use crate::json::Pointer;
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
@@ -65,6 +65,7 @@ pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
         ("detail", source.detail.as_ref().map(write_detail)),
         ("items", Some(write_all_of_items(&source.items))),
         ("overwrite", text(source.overwrite().as_str())),
+        ("compile", Some(write_compile(source.compile))),
         ("decode", write_decode(&source.decode)),
         ("zone", write_zone(&source.zone)),
         ("auth", source.auth.as_ref().map(write_auth)),
@@ -73,6 +74,13 @@ pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
     let keys = keys.into_iter();
     let declared = keys.filter_map(|(key, value)| Some((key, value?)));
     declared.filter(|(_, value)| value != "").collect()
+}
+
+fn write_compile(compile: Compile) -> Value {
+    match compile {
+        Compile::Off => Value::Bool(false),
+        Compile::By(rule) => table([("rule", text(rule.as_str()))]),
+    }
 }
 
 /// Removes the user and the password from a declared URL, so that it can be stored and shown.

@@ -78,7 +78,7 @@ async fn statements_on_our_tables_are_listed_without_values() {
     let mut ingest = Ingest::on_cluster(&cluster).await;
     // In a schema of its own, as on some hosted servers.
     ingest
-        .value("create schema extensions; create extension pg_stat_statements schema extensions; select 1")
+        .value("create schema extensions; create extension pg_stat_statements schema extensions; select extensions.pg_stat_statements_reset()")
         .await;
     // Each page is written in a batch of seven rows and one of three.
     let publisher = Feed::link(pages(4, 10)).serve().await;

@@ -61,11 +61,11 @@ async fn an_amount_too_large_for_a_double_breaks_no_query() {
     let ran = ingest.run(&options).await.expect(0);
     assert_eq!(ingest.count("release").await, amounts.len());
     for (view, column) in [
-        ("award", "value"),
-        ("contract", "value"),
-        ("item where section = 'tender'", "quantity"),
-        ("item where section = 'award'", "quantity"),
-        ("item where section = 'contract'", "quantity"),
+        ("release_award", "value"),
+        ("release_contract", "value"),
+        ("release_item where section = 'tender'", "quantity"),
+        ("release_item where section = 'award'", "quantity"),
+        ("release_item where section = 'contract'", "quantity"),
     ] {
         let sql = format!(
             "select coalesce({column}::double precision::text, '') from ocds.{view}

@@ -160,6 +160,7 @@ fn read_sections() -> BTreeSet<(String, String)> {
             "fetch" => read_keys::<config::Fetch>(),
             "extract" => read_keys::<config::Extract>(),
             "sink" => read_keys::<config::Sink>(),
+            "compile" => read_keys::<config::Compile>(),
             "lease" => read_keys::<config::Lease>(),
             "ledger" => read_keys::<config::Ledger>(),
             "shutdown" => read_keys::<config::Shutdown>(),
@@ -291,6 +292,7 @@ method = "POST"
 body = { json = { page = "{page}", since = "{from}", buyers = ["{axis.buyer}"] } }
 items = { pointer = ["/data/*", ""], kind = "release_package", version = "1.0", compiled = true, ocid_from_id = '^(.+)-' }
 overwrite = "newer"
+compile = { rule = "latest" }
 zone = "Europe/London"
 auth = { mode = "token", url = "https://login.example/", headers = { X-App = "hidden" }, body = "k=hidden", pointer = "/token", scheme = "Bearer", refresh = "13m" }
 decode = { repair = ["nul", "exponent"], charset = "iso-8859-1", container = "lines", members = { matching = "json$", except = "^old/" } }
@@ -415,6 +417,7 @@ items.ocid_from_id          ^(.+)-
 items.pointer               /data/*, ""
 items.version               1.0
 overwrite                   newer
+compile.rule                latest
 decode.charset              windows-1252
 decode.container            lines
 decode.members.except       ^old/

@@ -300,7 +300,7 @@ const MEMBERS: [(&str, &str, &str, &str); 15] = [
         "ids of parties are of many types",
         r#""parties":[{"id":1},{"id":null},{"name":"p"}]"#,
         "(select string_agg(coalesce(party_id, 'none'), ' ' order by party_id)
-            from ocds.party where party.release_id = release.release_id)",
+            from ocds.release_party where release_party.release_id = release.release_id)",
         "1 none none",
     ),
     (
@@ -324,8 +324,8 @@ const MEMBERS: [(&str, &str, &str, &str); 15] = [
     (
         "two contracts have one id",
         r#""contracts":[{"id":7},{"id":"7"}]"#,
-        "contract_count || ' ' || (select count(*) from ocds.contract
-            where contract.release_id = release.release_id)",
+        "contract_count || ' ' || (select count(*) from ocds.release_contract
+            where release_contract.release_id = release.release_id)",
         "2 2",
     ),
     (
@@ -350,7 +350,7 @@ const MEMBERS: [(&str, &str, &str, &str); 15] = [
 
 /// The number of awards, the suppliers, and the number of listed awards.
 const AWARDS: &str = "award_count || ' ' || supplier_names::text || ' ' ||
-    (select count(*) from ocds.award where award.release_id = release.release_id)";
+    (select count(*) from ocds.release_award where release_award.release_id = release.release_id)";
 
 #[tokio::test]
 async fn unusual_notations_are_stored_and_lose_at_most_a_column() {

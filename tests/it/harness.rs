@@ -607,9 +607,9 @@ impl Ingest {
                 .await,
             compiled: self
                 .column(
-                    "select (to_jsonb(compiled_release)
+                    "select (to_jsonb(publisher_compiled)
                         - '{run_id,first_seen_at,fetched_at}'::text[])::text
-                    from ocds.compiled_release order by source, ocid",
+                    from ocds.publisher_compiled order by source, ocid",
                 )
                 .await,
             quarantine: self
@@ -624,7 +624,23 @@ impl Ingest {
                     "select concat_ws(' ', source, id, data) from ocds.package order by source, id",
                 )
                 .await,
+            processes: self.read_processes().await,
         }
+    }
+
+    /// Returns the rows of processes in all tables without times, and what is in the queue.
+    pub(crate) async fn read_processes(&self) -> Vec<String> {
+        let tables = ocds_ingest::compile::tables().iter().map(|table| {
+            format!(
+                "select concat_ws(' ', '{0}', to_jsonb({0}) - '{{changed_at,content_hash}}'::text[])
+                from ocds.{0}",
+                table.name
+            )
+        });
+        let queue = "select concat_ws(' ', 'queued', source, ocid) from ocds.compile_queue";
+        let all: Vec<String> = tables.chain([queue.to_owned()]).collect();
+        let sql = format!("{} order by 1", all.join(" union all "));
+        self.column(&sql).await
     }
 
     /// Returns the pages of the newest run, without what happened to their releases.
@@ -650,6 +666,7 @@ pub(crate) struct Tables {
     pub(crate) compiled: Vec<String>,
     pub(crate) quarantine: Vec<String>,
     pub(crate) packages: Vec<String>,
+    pub(crate) processes: Vec<String>,
 }
 
 impl Tables {
@@ -661,6 +678,7 @@ impl Tables {
             compiled,
             quarantine,
             packages,
+            processes: _,
         } = &mut self;
         for row in [releases, compiled, quarantine].into_iter().flatten() {
             let mut value: Value = serde_json::from_str(row).unwrap();
@@ -681,6 +699,7 @@ impl Tables {
             (&self.compiled, &calm.compiled),
             (&self.quarantine, &calm.quarantine),
             (&self.packages, &calm.packages),
+            (&self.processes, &calm.processes),
         ] {
             let differs = here.iter().zip(there).find(|(here, there)| here != there);
             assert_eq!(differs, None, "{what}: this row differs");

@@ -14,19 +14,21 @@ type Module = Vec<String>;
 
 /// The modules that each stage, and each layer below the stages, may import in addition to the
 /// nouns.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     (
         "command",
         &[
-            "bulk", "cli", "database", "decode", "demo", "extract", "fetch", "ledger", "merge",
-            "pipeline", "sink",
+            "bulk", "cli", "compile", "database", "decode", "demo", "extract", "fetch", "ledger",
+            "merge", "pipeline", "sink",
         ],
     ),
     ("cli", &[]),
     ("demo", &[]),
     (
         "pipeline",
-        &["database", "decode", "extract", "fetch", "ledger", "sink"],
+        &[
+            "compile", "database", "decode", "extract", "fetch", "ledger", "sink",
+        ],
     ),
     ("fetch", &["decode", "http"]),
     ("fuzz", &["decode", "fetch", "http"]),
@@ -35,13 +37,14 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("extract", &[]),
     ("merge", &[]),
     ("sink", &["bulk", "database", "ledger"]),
+    ("compile", &["bulk", "database", "ledger", "merge"]),
     ("ledger", &["bulk", "database"]),
     ("bulk", &["database"]),
     ("database", &[]),
 ];
 
 /// The other nouns that each noun may import.
-const NOUNS: [(&str, &[&str]); 15] = [
+const NOUNS: [(&str, &[&str]); 16] = [
     ("config", &["error", "json", "source"]),
     ("source", &["json", "percent", "userinfo"]),
     ("page", &["error", "json", "package", "release", "source"]),
@@ -49,6 +52,7 @@ const NOUNS: [(&str, &[&str]); 15] = [
     ("request", &[]),
     ("release", &["package", "source"]),
     ("json", &[]),
+    ("value", &[]),
     ("redact", &["percent"]),
     ("percent", &[]),
     ("userinfo", &[]),

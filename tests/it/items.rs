@@ -34,7 +34,7 @@ fn records(records: &[String]) -> String {
 
 const RELEASES: &str = "select release_id from ocds.release order by ocid, release_id";
 const COMPILED: &str = "select concat_ws(' ', ocid, origin, data->'tender'->>'title')
-    from ocds.compiled_release order by ocid";
+    from ocds.publisher_compiled order by ocid";
 const REJECTS: &str = "select concat_ws(' ', pointer, reason, coalesce(resolution, 'open'))
     from ocds.quarantine order by pointer";
 
@@ -92,7 +92,7 @@ async fn the_releases_of_every_kind_of_document_are_stored() {
         assert_eq!(counts.quarantined, 0, "{body}");
         let stored = (
             ingest.count("release").await,
-            ingest.count("compiled_release").await,
+            ingest.count("publisher_compiled").await,
         );
         let expected = (releases as usize, compiled as usize);
         assert_eq!(stored, expected, "{body}");
@@ -134,13 +134,14 @@ async fn a_compiled_release_is_updated_only_if_it_changed() {
         assert_eq!(ingest.column(COMPILED).await, [one, two]);
         let of_row = "select concat_ws(' ', tag, date at time zone 'utc', run_id, page_number,
             first_seen_at = fetched_at or first_seen_at > fetched_at, repairs is null and served is null)
-            from ocds.compiled_release where ocid = 'ocds-213czf-1'";
+            from ocds.publisher_compiled where ocid = 'ocds-213czf-1'";
         assert_eq!(
             ingest.value(of_row).await,
             "{compiled} 2026-02-01 00:00:00 1 1 t t"
         );
 
-        let versions = "select concat_ws(' ', ctid, xmin) from ocds.compiled_release order by ocid";
+        let versions =
+            "select concat_ws(' ', ctid, xmin) from ocds.publisher_compiled order by ocid";
         let before = ingest.column(versions).await;
         let counts = ingest.run(&[]).await.expect(0).counts();
         assert_eq!(counts, "3 unchanged");
@@ -175,7 +176,7 @@ async fn the_later_compiled_release_of_a_process_wins() {
     let counts = ingest.run(&[]).await.expect(0).counts();
     assert_eq!(counts, "20 inserted, 140 updated, 160 folded");
     let of_page_8 =
-        "compiled_release where page_number = 8 and data->'tender'->>'title' = 'page 8'";
+        "publisher_compiled where page_number = 8 and data->'tender'->>'title' = 'page 8'";
     assert_eq!(ingest.count(of_page_8).await, 20);
     assert_eq!(ingest.count("release").await, 0);
     assert_eq!(
@@ -203,7 +204,7 @@ async fn a_linked_release_is_skipped_only_if_there_is_a_compiled_release() {
         .counts();
     assert_eq!(counts, "3 inserted, 2 quarantined");
     assert_eq!(ingest.column(RELEASES).await, ["2"]);
-    assert_eq!(ingest.count("compiled_release").await, 2);
+    assert_eq!(ingest.count("publisher_compiled").await, 2);
     let expected = [
         "/records/2/releases/0 linked-release open",
         "/records/3 empty-record open",
@@ -261,7 +262,8 @@ async fn a_release_of_1_0_is_stored_as_1_1_together_with_its_original() {
         ingest.value(data).await,
         r#"{"id": "GB-COH-7", "name": "Buyer"} {"id": "t", "value": {"amount": 1.50}, "amendments": [{"changes": []}]}"#
     );
-    let party = "select concat_ws(' ', party_id, name, roles, identifier_scheme) from ocds.party";
+    let party =
+        "select concat_ws(' ', party_id, name, roles, identifier_scheme) from ocds.release_party";
     assert_eq!(ingest.value(party).await, "GB-COH-7 Buyer {buyer} GB-COH");
     assert_eq!(
         ingest
@@ -293,12 +295,12 @@ async fn compiled_releases_of_1_0_are_upgraded_if_the_source_declares_it() {
     let body = format!(r#"{{"compiledRelease":{named},"releases":[]}}"#);
     let (publisher, mut ingest) = prepare_document(body, "").await;
     ingest.run(&[]).await.expect(0);
-    let as_served = "compiled_release where repairs is null";
+    let as_served = "publisher_compiled where repairs is null";
     assert_eq!(ingest.count(as_served).await, 1);
     ingest.declare(&publisher, "items = { version = \"1.0\" }");
     assert_eq!(ingest.run(&[]).await.expect(0).counts().updated, 1);
     let row =
-        "select concat_ws(' ', repairs, convert_from(served, 'utf8')) from ocds.compiled_release";
+        "select concat_ws(' ', repairs, convert_from(served, 'utf8')) from ocds.publisher_compiled";
     assert_eq!(ingest.value(row).await, format!("{{upgrade-1.0}} {named}"));
 }
 
@@ -464,7 +466,7 @@ async fn a_replay_repairs_and_upgrades_as_the_page_would_have() {
     assert_eq!(ingest.column(REJECTS).await, state("replayed"));
     let row = "select concat_ws(' ', repairs, buyer_name, run_id, page_number) from ocds.release";
     assert_eq!(ingest.value(row).await, "{nul,upgrade-1.0} Buyer 1 1");
-    let row = "select concat_ws(' ', ocid, repairs, run_id) from ocds.compiled_release";
+    let row = "select concat_ws(' ', ocid, repairs, run_id) from ocds.publisher_compiled";
     assert_eq!(ingest.value(row).await, "ocds-213czf-1 {nul} 1");
     // Reading the page with the same settings changes nothing.
     let counts = ingest
@@ -486,7 +488,7 @@ async fn a_row_loses_its_repairs_when_the_publisher_corrects_it() {
     let table = "decode = { repair = [\"nul\"] }";
     let (publisher, ingest) = prepare_document(body(r"a\u0000b"), table).await;
     let marked = "(select repairs, served from ocds.release
-        union all select repairs, served from ocds.compiled_release) as row
+        union all select repairs, served from ocds.publisher_compiled) as row
         where repairs is not null and served is not null";
     for (mended, updated) in [(false, 0), (false, 0), (true, 2), (true, 0)] {
         if mended {
@@ -560,5 +562,5 @@ async fn a_purge_deletes_compiled_releases() {
         .await
         .expect(0);
     assert_eq!(purged.report()["releases"], 30);
-    assert_eq!(ingest.count("compiled_release").await, 0);
+    assert_eq!(ingest.count("publisher_compiled").await, 0);
 }

@@ -65,7 +65,7 @@ async fn read_stored(ingest: &Ingest) -> Vec<String> {
         from ocds.quarantine where reason <> 'superseded' order by 1";
     stored.extend(ingest.column(refused).await);
     let compiled =
-        "select concat_ws(' ', ocid, origin, data) from ocds.compiled_release order by 1";
+        "select concat_ws(' ', ocid, origin, data) from ocds.publisher_compiled order by 1";
     stored.extend(ingest.column(compiled).await);
     stored
 }

@@ -20,6 +20,8 @@ mod bulk;
 mod catalogue;
 mod columns;
 mod commands;
+mod compile;
+mod compile_faults;
 mod conditional;
 mod configuration;
 mod connections;

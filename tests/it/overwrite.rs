@@ -63,7 +63,7 @@ fn newest_titles() -> Vec<String> {
 async fn stored_titles(ingest: &Ingest) -> Vec<String> {
     let titles = "select split_part(ocid, '-', 3) || ' ' || (data -> 'tender' ->> 'title')
         from (select ocid, data from ocds.release
-              union all select ocid, data from ocds.compiled_release) as stored
+              union all select ocid, data from ocds.publisher_compiled) as stored
         order by 1";
     ingest.column(titles).await
 }

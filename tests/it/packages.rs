@@ -15,7 +15,7 @@ const LICENCES: &str = "
         left join ocds.package on package.source = release.source and package.id = package_id
         union all
         select compiled.source, ocid, package.data
-        from ocds.compiled_release as compiled
+        from ocds.publisher_compiled as compiled
         left join ocds.package on package.source = compiled.source and package.id = package_id
     ) as stored
     order by source, release_id";
@@ -295,11 +295,16 @@ async fn an_upgrade_finds_the_package_of_a_page_that_is_still_there() {
     ingest.call(&["run", "plain", "parts"]).await.expect(0);
     let undo = "update ocds.release set package_id = null;
         drop table ocds.package;
+        drop view ocds.compiled_release;
+        alter table ocds.publisher_compiled rename to compiled_release;
         alter table ocds.release drop column package_id;
         alter table ocds.compiled_release drop column package_id;
         alter table ocds.quarantine drop column package_id";
     ingest.execute(undo).await;
     ingest.execute_migration("packages").await;
+    ingest
+        .execute("alter table ocds.compiled_release rename to publisher_compiled")
+        .await;
     let told = [
         "parts 1 unknown",
         "parts 2 unknown",

@@ -16,7 +16,7 @@ const RELEASES: &str = "select concat_ws(' ', ocid, release_id, repairs) from oc
     order by ocid, release_id";
 
 const COMPILED: &str = "select concat_ws(' ', ocid, data ->> 'date', repairs)
-    from ocds.compiled_release order by ocid";
+    from ocds.publisher_compiled order by ocid";
 
 /// Prepares a source that serves one body.
 async fn serve_body(body: impl Into<Vec<u8>>, table: &str) -> (Publisher, Ingest) {
@@ -269,7 +269,7 @@ async fn what_a_record_has_besides_its_compiled_release_is_passed_over() {
     assert_eq!(ingest.column(COMPILED).await, ["a {ocid-of-record}"]);
     assert_eq!(ingest.column(RELEASES).await, ["c 1 {ocid-of-record}"]);
     let served = "select convert_from(served, 'UTF8') || (data ->> 'ocid')
-        from ocds.compiled_release";
+        from ocds.publisher_compiled";
     assert_eq!(ingest.value(served).await, format!("{compiled}a"));
     let kept = "select concat_ws(' ', reason, pointer, ocid, document like '%old%')
         from ocds.quarantine order by pointer";
@@ -433,7 +433,7 @@ async fn a_source_says_that_what_is_tagged_compiled_is_a_state() {
     publisher.set_script(move |_| Reply::json(body(2)));
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.column(COMPILED).await, ["a"]);
-    let id = "select data ->> 'id' from ocds.compiled_release";
+    let id = "select data ->> 'id' from ocds.publisher_compiled";
     assert_eq!(ingest.value(id).await, "2");
 }
 
@@ -520,7 +520,7 @@ async fn an_upgrade_moves_states_that_were_stored_as_releases() {
         ["d d-2026-01-01", "e e-2025"]
     );
     let compiled = "select concat_ws(' ', ocid, data ->> 'nth', first_seen_at::date)
-        from ocds.compiled_release order by ocid";
+        from ocds.publisher_compiled order by ocid";
     assert_eq!(
         ingest.column(compiled).await,
         ["a 2 2026-05-01", "b 5 2026-05-05", "c 6 2026-05-07"]

@@ -24,15 +24,17 @@ enum Statistics {
 const ALL_STATISTICS: [Statistics; 3] =
     [Statistics::None, Statistics::BeforeSource, Statistics::All];
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 10] = [
     "run",
     "page",
     "request",
     "watermark",
     "release",
-    "compiled_release",
+    "publisher_compiled",
     "quarantine",
     "release_history",
+    "process",
+    "compile_queue",
 ];
 
 /// Returns SQL that inserts the rows of sources: the number of runs for each, pages for each run,
@@ -67,12 +69,20 @@ fn insert_rows(sources: &str, [runs, pages, releases, open]: [u64; 4]) -> String
         select source, 'o-' || md5(source || i), i, case when i % 2 = 0 then now() end, 0, 0, '{{}}',
             '\\x01', 1, 1, now(), now(), to_jsonb(repeat('x', 200))
         from unnest('{sources}'::text[]) as source, generate_series(1, {releases}) as i;
-        insert into ocds.compiled_release (
+        insert into ocds.publisher_compiled (
             source, ocid, origin, content_hash, run_id, page_number, first_seen_at, fetched_at, data
         )
         select source, ocid, 'publisher', '', 1, 1, now(), now(), 'null'
         from ocds.release
         where source = any('{sources}') and date is null;
+        insert into ocds.process (ocid, source, origin, releases, changed_at, content_hash)
+        select ocid, source, 'single', 1, now(), ''
+        from ocds.release
+        where source = any('{sources}');
+        insert into ocds.compile_queue (ocid, source)
+        select ocid, source
+        from ocds.release
+        where source = any('{sources}');
         insert into ocds.release_history (
             source, ocid, release_id, content_hash, run_id, chain_number, page_number,
             first_seen_at, fetched_at, replaced_at, replaced_by, data
@@ -165,6 +175,7 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
         ":source, 'backfill', 1, 2",
         RUNS,
     ),
+    (sql!("ledger/end_stuck_copies"), "20", SESSIONS),
     (sql!("ledger/wait_for_late_commits"), ":source", RUNS),
     (sql!("ledger/lock_run_to_take_over"), ":run", 1),
     (
@@ -222,7 +233,7 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
 
 /// The lookups in transactions of `bulk`, which disable some plans.
 const BULK_LOOKUPS: &[Lookup] = &[
-    (sql!("sink/hold_lease"), ":run, 1, now()", 1),
+    (sql!("ledger/hold_lease"), ":run, 1, now()", 1),
     (
         sql!("sink/insert_unchanged_page"),
         ":run, :run, 'w 1', 1, 1000, null, now(), now(), null, null",
@@ -270,6 +281,32 @@ const BULK_LOOKUPS: &[Lookup] = &[
         ":source, :ocids, :ids, 'epoch'",
         200,
     ),
+    (
+        sql!("sink/written_releases"),
+        ":ocids, :ids, :source, 1, 0, 1",
+        100,
+    ),
+    (
+        sql!("sink/written_compiled"),
+        ":ocids, :source, 1, 0, 1",
+        100,
+    ),
+    (sql!("compile/take_from_queue"), ":source, :ocids", 100),
+    (sql!("compile/read_releases"), ":source, :ocids", 100),
+    (sql!("compile/read_release_keys"), ":source, :ocids", 100),
+    (sql!("compile/read_hashes"), ":source, :ocids", 100),
+    (
+        sql!("compile/read_publisher_compiled"),
+        ":source, :ocids",
+        100,
+    ),
+    (sql!("compile/read_publisher_keys"), ":source, :ocids", 100),
+    (sql!("compile/remove_gone"), ":source, :ocids", 100),
+    (sql!("compile/process_sizes"), ":source, :ocids", 200),
+    (sql!("compile/next_candidates"), ":source, 0, 100", 100),
+    (sql!("compile/next_queued_source"), "'a'", 1),
+    (sql!("purge/delete_release"), ":source, :ocids", 100),
+    (sql!("purge/delete_compile_queue"), ":source, :ocids", 100),
     (sql!("sink/stored_release_hashes"), ":ocids, :ids", 100),
     (sql!("sink/stored_compiled_hashes"), ":ocids", 100),
 ];
@@ -435,8 +472,9 @@ async fn a_purge_reads_its_rows_once_with_any_statistics() {
         assert_eq!(purged.runs, RUNS);
         for (table, own) in [
             ("release", OWN),
-            ("compiled_release", OWN / 2),
+            ("publisher_compiled", OWN / 2),
             ("release_history", OWN),
+            ("compile_queue", OWN),
             ("quarantine", OWN),
             ("page", RUNS * PAGES),
             ("request", RUNS * PAGES),
@@ -447,6 +485,11 @@ async fn a_purge_reads_its_rows_once_with_any_statistics() {
             assert!(read.rows <= 3 * own, "{statistics:?} {table}: {read:?}");
             assert!(read.blocks <= 12 * own, "{statistics:?} {table}: {read:?}");
         }
+        // A process is also looked up for each of its releases, so that it is not found twice.
+        wait_until_counted(&ingest, "n_tup_del", "process", OWN).await;
+        let read = count_table_reads(&ingest, "process").await;
+        assert!(read.rows <= 5 * OWN, "{statistics:?} process: {read:?}");
+        assert!(read.blocks <= 20 * OWN, "{statistics:?} process: {read:?}");
     }
 }
 

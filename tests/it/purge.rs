@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ocds_ingest::compile;
 use ocds_ingest::config::Config;
 use ocds_ingest::ledger::{self, RunKind, RunSpec};
 use ocds_ingest::sink::Purge;
@@ -87,7 +88,7 @@ async fn a_source_with_a_running_run_is_not_purged() {
 #[tokio::test]
 async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
     let publisher = Feed::link(pages(13, 100)).serve().await;
-    // Through the watermark, requests, pages, runs, rejects, replaced contents and releases.
+    // Through the watermark, requests, pages, runs, rejects, replaced contents and processes.
     for steps in 1..11 {
         let ingest = Ingest::with_source(&publisher, LINK).await;
         ingest.run(&["--max-pages", "12"]).await.expect(0);
@@ -102,7 +103,13 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
         let claim = ledger::claim(&database, &spec, &config.lease)
             .await
             .unwrap();
-        let mut purge = Purge::new(database.clone(), SOURCE, &config.database).unwrap();
+        let mut purge = Purge::new(
+            database.clone(),
+            SOURCE,
+            &config.database,
+            compile::deletions(),
+        )
+        .unwrap();
         for _ in 0..steps {
             purge.delete_some(&claim.lease).await.unwrap();
         }
@@ -129,7 +136,13 @@ async fn a_purge_continues_after_its_reading_connection_is_lost() {
     let claim = ledger::claim(&database, &spec, &config.lease)
         .await
         .unwrap();
-    let mut purge = Purge::new(database.clone(), SOURCE, &config.database).unwrap();
+    let mut purge = Purge::new(
+        database.clone(),
+        SOURCE,
+        &config.database,
+        compile::deletions(),
+    )
+    .unwrap();
     let (mut releases, mut lost) = (0, 0);
     while let Some(gone) = purge.delete_some(&claim.lease).await.unwrap() {
         releases += gone.releases;
@@ -137,7 +150,7 @@ async fn a_purge_continues_after_its_reading_connection_is_lost() {
             where datname = current_database() and state = 'idle in transaction'";
         lost += ingest.value(readers).await.parse::<u32>().unwrap();
     }
-    // After each chunk: one of pages, of requests and of runs, and three of releases.
+    // After each chunk: one of pages, of requests and of runs, and three of processes.
     assert!(lost >= 6, "{lost}");
     assert_eq!(releases, 2_500);
     assert_eq!(ingest.count("release").await, 0);

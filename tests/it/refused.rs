@@ -84,9 +84,9 @@ async fn compiled_releases_and_replays_follow_the_same_rules() {
     let compiled = |i: usize| format!(r#"{{"ocid":"o-{i}","tag":["compiled"]}}"#);
     let items: Items = (0..8).map(compiled).collect();
     let (_publisher, ingest) = prepare_feed(vec![items]).await;
-    make_server_fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "XX000").await;
+    make_server_fail(&ingest, "publisher_compiled", "new.ocid = 'o-5'", "XX000").await;
     ingest.run(&[]).await.expect(0);
-    assert_eq!(ingest.count("compiled_release").await, 7);
+    assert_eq!(ingest.count("publisher_compiled").await, 7);
     assert_eq!(
         ingest.column(REFUSED).await,
         ["refused XX000 1 /releases/5"]
@@ -94,15 +94,15 @@ async fn compiled_releases_and_replays_follow_the_same_rules() {
 
     // The replay is refused at first, and succeeds later.
     let replay = ["quarantine", "replay", "--source", SOURCE];
-    make_server_fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "53200").await;
+    make_server_fail(&ingest, "publisher_compiled", "new.ocid = 'o-5'", "53200").await;
     ingest.call(&replay).await.expect(0);
     assert_eq!(
         ingest.column(REFUSED).await,
         ["refused 53200 1 /releases/5"]
     );
-    stop_failing(&ingest, "compiled_release").await;
+    stop_failing(&ingest, "publisher_compiled").await;
     ingest.call(&replay).await.expect(0);
-    assert_eq!(ingest.count("compiled_release").await, 8);
+    assert_eq!(ingest.count("publisher_compiled").await, 8);
     let resolved = "select resolution from ocds.quarantine";
     assert_eq!(ingest.value(resolved).await, "replayed");
 }

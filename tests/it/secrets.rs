@@ -33,8 +33,8 @@ const SIGNATURE: &str = "signature-7a7b7c";
 const SERVED: [&str; 4] = [
     "release.data",
     "release.served",
-    "compiled_release.data",
-    "compiled_release.served",
+    "publisher_compiled.data",
+    "publisher_compiled.served",
 ];
 
 /// Returns the forms in which a text may be written.

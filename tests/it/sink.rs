@@ -381,7 +381,7 @@ async fn compiled_releases_use_prepared_statements_as_releases_do() {
     for _ in 0..4 {
         connections.push(database.connection().await.unwrap());
     }
-    for table in ["release", "compiled_release"] {
+    for table in ["release", "publisher_compiled"] {
         let mut prepared = 0;
         for connection in &connections {
             let sql = "select count(*) from pg_prepared_statements where statement like $1";

@@ -129,7 +129,7 @@ impl Scene {
             "select concat_ws(' ', 'release', source, ocid, release_id, run_id, page_number, first_seen_at)
             from ocds.release",
             "select concat_ws(' ', 'compiled release', source, ocid, run_id, page_number, first_seen_at)
-            from ocds.compiled_release",
+            from ocds.publisher_compiled",
             "select concat_ws(' ', 'reject', id, source, document_hash, pointer, first_seen_at)
             from ocds.quarantine",
             "select concat_ws(' ', 'request', id, run_id, page_number, url, requested_at)

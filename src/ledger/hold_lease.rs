@@ -7,12 +7,23 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::ledger::Lease;
 
-pub(super) const HOLD_LEASE: &str = include_str!("../../sql/sink/hold_lease.sql");
+pub(crate) const HOLD_LEASE: &str = include_str!("../../sql/ledger/hold_lease.sql");
+
+/// Ends transactions of this program that wait for the data of a `COPY`, as those of a paused process
+/// do, for longer than a transaction may be idle.
+pub(crate) async fn end_stuck_copies(database: &Database) -> Result<()> {
+    let limit = database.settings().idle_in_transaction_timeout;
+    let parameters = [(&limit.as_secs_f64() as _, Type::FLOAT8)];
+    database.query(END_STUCK_COPIES, &parameters).await?;
+    Ok(())
+}
+
+pub(super) const END_STUCK_COPIES: &str = include_str!("../../sql/ledger/end_stuck_copies.sql");
 
 /// Begins a transaction that holds the lease. The statements that set limits and lock the lease
 /// are sent together with the caller's first statements. If the lease is lost, these first
 /// statements fail.
-pub(super) async fn begin_with_lease(
+pub(crate) async fn begin_with_lease(
     database: &Database,
     session: &Session,
     lease: &Lease,

@@ -5,23 +5,23 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
-use crate::json::{Container, ScanError, Scanner, Strict, unescape};
+use super::{Container, ScanError, Scanner, Strict, unescape};
 
 /// A JSON value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'t> {
-    pub(super) kind: Kind,
+pub(crate) struct Token<'t> {
+    pub(crate) kind: Kind,
     /// The name of the member whose value this is. It is empty for an entry of an array.
-    pub(super) name: RawString<'t>,
+    pub(crate) name: RawString<'t>,
     /// The text of the value. A string includes its quotes.
-    pub(super) text: &'t str,
+    pub(crate) text: &'t str,
     /// The index of the token after this value and everything in it.
-    pub(super) next: usize,
+    pub(crate) next: usize,
 }
 
 /// The kind of a value, as far as merging distinguishes kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Null,
     /// A string, a number or a boolean.
     Scalar,
@@ -36,12 +36,12 @@ pub(super) enum Kind {
 
 impl<'t> Token<'t> {
     /// Returns true for `{}` and `[]`.
-    pub(super) fn is_empty(&self, at: usize) -> bool {
+    pub(crate) fn is_empty(&self, at: usize) -> bool {
         self.next == at + 1
     }
 
     /// Describes the value in a few words for a message.
-    pub(super) fn describe(&self) -> &'static str {
+    pub(crate) fn describe(&self) -> &'static str {
         match (self.kind, self.text.as_bytes().first()) {
             (Kind::Object, _) => "an object",
             (Kind::Objects, _) if !self.text.contains('{') => "an empty array",
@@ -55,12 +55,12 @@ impl<'t> Token<'t> {
     }
 
     /// Returns true if this is the value of the member with this name.
-    pub(super) fn is_named(&self, name: &'static str) -> bool {
+    pub(crate) fn is_named(&self, name: &'static str) -> bool {
         self.name == RawString::without_escapes(name)
     }
 
     /// Returns the text of a scalar without the quotes of a string.
-    pub(super) fn content(&self) -> RawString<'t> {
+    pub(crate) fn content(&self) -> RawString<'t> {
         let inner = self.text.strip_prefix('"');
         let inner = inner.and_then(|inner| inner.strip_suffix('"'));
         RawString::new(inner.unwrap_or(self.text))
@@ -70,13 +70,13 @@ impl<'t> Token<'t> {
 /// The content of a string, as it stands between the quotes. Two texts are equal if they mean the
 /// same, however their characters are escaped.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RawString<'t> {
+pub(crate) struct RawString<'t> {
     raw: &'t str,
     is_escaped: bool,
 }
 
 impl<'t> RawString<'t> {
-    pub(super) fn new(raw: &'t str) -> Self {
+    pub(crate) fn new(raw: &'t str) -> Self {
         Self {
             raw,
             is_escaped: memchr::memchr(b'\\', raw.as_bytes()).is_some(),
@@ -91,13 +91,13 @@ impl<'t> RawString<'t> {
     }
 
     /// Returns the text with its escapes.
-    pub(super) fn raw(self) -> &'t str {
+    pub(crate) fn raw(self) -> &'t str {
         self.raw
     }
 
     /// Returns the text without escapes. A text that has half of a surrogate pair means nothing,
     /// and is returned as it is.
-    pub(super) fn unescape(self) -> Cow<'t, str> {
+    pub(crate) fn unescape(self) -> Cow<'t, str> {
         match self.is_escaped {
             true => unescape(self.raw),
             false => Cow::Borrowed(self.raw),
@@ -123,7 +123,7 @@ impl Hash for RawString<'_> {
 
 /// The tokens of several releases, one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Tokens<'t> {
+pub(crate) struct Tokens<'t> {
     list: Vec<Token<'t>>,
     /// The objects and arrays that have begun and not ended.
     open: Vec<Open>,
@@ -141,7 +141,7 @@ struct Open {
 impl<'t> Tokens<'t> {
     /// Creates an empty list with room for the tokens of a text of this length. Tokens of real
     /// releases have 16 bytes or more.
-    pub(super) fn for_length(bytes: usize) -> Self {
+    pub(crate) fn for_length(bytes: usize) -> Self {
         Self {
             list: Vec::with_capacity(bytes / 16),
             open: Vec::new(),
@@ -151,7 +151,7 @@ impl<'t> Tokens<'t> {
 
     /// Reads a value. Returns the index of its token, and whether the text has white space between
     /// its tokens.
-    pub(super) fn read(&mut self, text: &'t str) -> Result<(usize, bool), ScanError> {
+    pub(crate) fn read(&mut self, text: &'t str) -> Result<(usize, bool), ScanError> {
         let first = self.list.len();
         let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
         let mut name = RawString::default();
@@ -249,7 +249,7 @@ impl<'t> Tokens<'t> {
     }
 
     /// Returns the members of an object, or the entries of an array, with their indexes.
-    pub(super) fn children(&self, of: usize) -> impl Iterator<Item = (usize, &Token<'t>)> {
+    pub(crate) fn children(&self, of: usize) -> impl Iterator<Item = (usize, &Token<'t>)> {
         let end = self.list[of].next;
         let mut at = of + 1;
         std::iter::from_fn(move || {
@@ -259,20 +259,20 @@ impl<'t> Tokens<'t> {
     }
 
     /// Returns the last member of an object that has this name.
-    pub(super) fn member(&self, of: usize, name: &'static str) -> Option<(usize, &Token<'t>)> {
+    pub(crate) fn member(&self, of: usize, name: &'static str) -> Option<(usize, &Token<'t>)> {
         let members = self.children(of);
         members.filter(|(_, token)| token.is_named(name)).last()
     }
 
     /// Returns true if some values are marked as repeated, so that not everything counts that
     /// stands in a text.
-    pub(super) fn has_repeated(&self) -> bool {
+    pub(crate) fn has_repeated(&self) -> bool {
         self.has_repeated
     }
 
     /// Returns the index of the first scalar other than `null`, or array that has anything but
     /// objects, in a value.
-    pub(super) fn find_content(&self, of: usize) -> Option<usize> {
+    pub(crate) fn find_content(&self, of: usize) -> Option<usize> {
         let end = self.list[of].next;
         let mut at = of;
         while at < end {
@@ -287,7 +287,7 @@ impl<'t> Tokens<'t> {
 
     /// Marks the values of members whose names occur again in their object. Returns true if there
     /// are any that were not marked before.
-    pub(super) fn mark_repeated(&mut self) -> bool {
+    pub(crate) fn mark_repeated(&mut self) -> bool {
         if self.has_repeated {
             return false;
         }

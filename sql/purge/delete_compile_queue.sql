@@ -1,0 +1,3 @@
+-- Deletes processes from the queue. The condition on the source is of a form that no index serves, so that
+-- the planner uses the key, as in compile/take_from_queue.sql.
+delete from ocds.compile_queue where source || '' = $1 and ocid = any($2)

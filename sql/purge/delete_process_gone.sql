@@ -1,0 +1,3 @@
+-- Deletes what is noted of processes that are gone. The condition on the source is of a form that no index serves, so that
+-- the planner uses the key, as in compile/take_from_queue.sql.
+delete from ocds.process_gone where source || '' = $1 and ocid = any($2)

@@ -1,0 +1,3 @@
+-- Deletes the publisher's compiled releases of processes. The condition on the source is of a form that no index serves, so that
+-- the planner uses the key, as in compile/take_from_queue.sql.
+delete from ocds.publisher_compiled where source || '' = $1 and ocid = any($2)

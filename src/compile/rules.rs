@@ -1,0 +1,50 @@
+//! What the rows of processes depend on besides the stored releases.
+
+use jiff::tz::TimeZone;
+
+use crate::source::{Compile, MergeRule, Source};
+
+/// This number is raised whenever a change of the program makes other rows of the same releases:
+/// another column, another way to read a value, another merge. Then all processes are compiled
+/// again.
+pub(super) const VERSION: u32 = 1;
+
+/// The text of the rules of a source that is not compiled.
+pub(super) const OFF: &str = "off";
+
+/// The rules by which the processes of a source are compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    compile: Compile,
+    pub(super) zone: TimeZone,
+    /// The rules as text. It is stored, and if it differs, all processes are compiled again.
+    pub(super) text: String,
+}
+
+impl Rules {
+    /// Returns the rules of a source.
+    pub(super) fn of_source(source: &Source) -> Self {
+        let zone = source.zone.clone();
+        let text = match source.compile {
+            Compile::Off => OFF.to_owned(),
+            Compile::By(rule) => {
+                let zone = zone.iana_name().unwrap_or("UTC");
+                format!("{VERSION} {} {zone}", rule.as_str())
+            }
+        };
+        Self {
+            compile: source.compile,
+            zone,
+            text,
+        }
+    }
+
+    /// Returns how the releases of a process become one. Returns `None` if the source is not
+    /// compiled.
+    pub(super) fn rule(&self) -> Option<MergeRule> {
+        match self.compile {
+            Compile::Off => None,
+            Compile::By(rule) => Some(rule),
+        }
+    }
+}
