@@ -351,7 +351,8 @@ pub struct Compile {
     /// The number of transactions at the same time, each on its own connection.
     pub workers: usize,
     /// The command `compile` gives a source back after this time, so that a run that waits can
-    /// begin, and then goes on. It is at most half of `lease.ttl`, because no run waits longer.
+    /// begin, and then goes on. It is cut to half of `lease.ttl`, so that a waiting run does not
+    /// give up.
     #[serde(with = "humantime_serde")]
     pub slice: Duration,
 }

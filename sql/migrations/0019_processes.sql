@@ -26,7 +26,7 @@ create table ocds.compile_queue (
 
 create index compile_queue_source_idx on ocds.compile_queue (source, id);
 
--- The processes that have had rows and have no release any more.
+-- The processes that had rows and have none any more.
 create table ocds.process_gone (
     ocid text not null,
     source text not null,
@@ -682,7 +682,7 @@ comment on column ocds.compile_queue.ocid is 'ocid of the process';
 comment on column ocds.compile_queue.source is 'name of the source';
 comment on column ocds.compile_queue.id is 'number of the change';
 
-comment on table ocds.process_gone is 'A process that had rows and has no release any more.';
+comment on table ocds.process_gone is 'A process that had rows and has none any more.';
 comment on column ocds.process_gone.ocid is 'ocid of the process';
 comment on column ocds.process_gone.source is 'name of the source';
 comment on column ocds.process_gone.gone_at is 'when its rows were deleted';

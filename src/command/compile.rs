@@ -13,7 +13,7 @@ use crate::command::{find_source, job, load_config, run_stoppable};
 use crate::compile;
 use crate::config::Config;
 use crate::database::Database;
-use crate::error::{Error, Result};
+use crate::error::{Kind, Result};
 use crate::pipeline::{self, Progress};
 
 pub(super) async fn compile(global: &Global, options: cli::Compile) -> Result<ExitCode> {
@@ -31,6 +31,10 @@ pub(super) async fn compile(global: &Global, options: cli::Compile) -> Result<Ex
         }
         let mut codes = Vec::new();
         for name in &names {
+            if stop.is_cancelled() {
+                codes.push(Kind::Truncated.exit_code());
+                break;
+            }
             let compiled = compile_source(global, &options, &config, database, name, stop).await;
             codes.push(compiled.map_or_else(
                 |error| {
@@ -39,9 +43,6 @@ pub(super) async fn compile(global: &Global, options: cli::Compile) -> Result<Ex
                 },
                 |()| 0,
             ));
-            if stop.is_cancelled() {
-                break;
-            }
         }
         Ok(codes)
     })
@@ -71,12 +72,6 @@ async fn compile_source(
     stop: &CancellationToken,
 ) -> Result<()> {
     let source = find_source(config, name)?;
-    if stop.is_cancelled() {
-        return Err(Error::new(
-            crate::error::Kind::Truncated,
-            "stopped before it began",
-        ));
-    }
     let progress = Arc::new(Progress::default());
     let display = ProgressDisplay::start(global, name, Arc::clone(&progress));
     let compiled = pipeline::compile(database, source, config, stop, &progress).await;

@@ -101,14 +101,17 @@ impl Batch<'_> {
             Ok(inputs) => inputs,
             Err(refused) => return Ok(Attempt::Refused(refused)),
         };
-        let parts = &self.compiler.parts;
-        let mut derived = derive(parts, inputs, Derived::new(), false).await?;
+        let derive = async |inputs, derived, has_read_publisher| {
+            let deriving = derive(&self.compiler.parts, inputs, derived, has_read_publisher);
+            self.keep_alive(transaction, deriving).await
+        };
+        let mut derived = derive(inputs, Derived::new(), false).await?;
         if !derived.undecided.is_empty() {
             let mut inputs = std::mem::take(&mut derived.undecided);
             if let Some(refused) = self.read_publisher(transaction, &mut inputs).await? {
                 return Ok(Attempt::Refused(refused));
             }
-            derived = derive(parts, inputs, derived, true).await?;
+            derived = derive(inputs, derived, true).await?;
         }
         compiled.changed = (derived.replaced.len() + derived.new.len()) as u64;
         compiled.gone = derived.gone.len() as u64;
@@ -121,6 +124,31 @@ impl Batch<'_> {
         }
         failpoint::reach("compile-written");
         Ok(Attempt::Done(compiled))
+    }
+
+    /// Waits for work that sends nothing to the server. Meanwhile it sends empty statements, because
+    /// the server ends a transaction that is idle for long, and large processes take long.
+    async fn keep_alive<T>(
+        &self,
+        transaction: &Transaction,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let limit = self
+            .compiler
+            .database
+            .settings()
+            .idle_in_transaction_timeout;
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(limit / 4) => {
+                    let mut exchange = transaction.new_exchange();
+                    exchange.push_simple("select");
+                    exchange.await_last_answer().await?;
+                }
+            }
+        }
     }
 
     fn parameters<'p>(&'p self, ocids: &'p (dyn ToSql + Sync)) -> Vec<TypedParameter<'p>> {
@@ -145,10 +173,11 @@ impl Batch<'_> {
         }
         exchange.push_query(READ_HASHES, self.parameters(&ocids));
         let mut replies = exchange.await_replies().await?.into_iter();
-        let releases = match self.check_read(transaction, next_reply(&mut replies)?)? {
-            Ok(releases) => releases,
-            Err(obstacle) => return Ok(Err(obstacle)),
-        };
+        let releases =
+            match self.check_read(transaction, next_reply(&mut replies)?, "its releases have")? {
+                Ok(releases) => releases,
+                Err(obstacle) => return Ok(Err(obstacle)),
+            };
         let hashes = next_reply(&mut replies)??.rows;
         let mut inputs: BTreeMap<&str, Input> = BTreeMap::new();
         for ocid in ocids {
@@ -171,8 +200,10 @@ impl Batch<'_> {
             // so that what is said of them does not depend on the order in which they are read
             let releases = &mut input.stored.releases;
             releases.sort_by(|a, b| a.release_id.cmp(&b.release_id));
-            if let Some(Obstacle::TooLarge(_)) = self.obstacle {
-                self.read_newest_text(transaction, input).await?;
+            if let Some(Obstacle::TooLarge(_)) = self.obstacle
+                && let Some(refused) = self.read_newest_text(transaction, input).await?
+            {
+                return Ok(Err(refused));
             }
         }
         Ok(Ok(inputs))
@@ -183,17 +214,18 @@ impl Batch<'_> {
         &self,
         transaction: &Transaction,
         reply: Reply,
+        what: &str,
     ) -> Result<std::result::Result<Vec<Row>, Obstacle>> {
         let limit = self.compiler.settings.max_process_bytes;
         match reply {
             Ok(answer) if answer.is_cut => Ok(Err(Obstacle::TooLarge(format!(
-                "its releases have more than {limit} bytes of text (compile.max_process_bytes)"
+                "{what} more than {limit} bytes of text (compile.max_process_bytes)"
             )))),
             Ok(answer) => Ok(Ok(answer.rows)),
             Err(error) if transaction.is_refused(&error) => {
                 let error = Error::from(error);
                 Ok(Err(Obstacle::Refused(format!(
-                    "the database refused to read its releases: {error}"
+                    "the database refused to read what is stored of it: {error}"
                 ))))
             }
             Err(error) => Err(error.into()),
@@ -202,10 +234,14 @@ impl Batch<'_> {
 
     /// Reads the text of the newest release of a process whose releases are too large together,
     /// unless that one alone is too large.
-    async fn read_newest_text(&self, transaction: &Transaction, input: &mut Input) -> Result<()> {
+    async fn read_newest_text(
+        &self,
+        transaction: &Transaction,
+        input: &mut Input,
+    ) -> Result<Option<Obstacle>> {
         let Input { ocid, stored, .. } = input;
         let Some(newest) = stored.newest_mut() else {
-            return Ok(());
+            return Ok(None);
         };
         let parameters: Vec<TypedParameter<'_>> = vec![
             (&self.compiler.source, Type::TEXT),
@@ -215,10 +251,15 @@ impl Batch<'_> {
         let limit = self.compiler.settings.max_process_bytes;
         let mut exchange = transaction.new_exchange();
         exchange.push_limited_query(READ_TEXT, parameters, limit);
-        let rows = exchange.await_last_answer().await?.rows;
+        let reply = next_reply(&mut exchange.await_replies().await?.into_iter())?;
+        let rows = match self.check_read(transaction, reply, "its newest release has")? {
+            Ok(rows) => rows,
+            Err(Obstacle::TooLarge(_)) => Vec::new(),
+            Err(refused) => return Ok(Some(refused)),
+        };
         let text: Option<String> = rows.first().map(|row| row.try_get(0)).transpose()?;
         newest.text = text.unwrap_or_default();
-        Ok(())
+        Ok(None)
     }
 
     /// Reads the publisher's compiled releases of processes. Returns an obstacle if they are too
@@ -239,10 +280,11 @@ impl Batch<'_> {
             _ => exchange.push_limited_query(READ_PUBLISHER, self.parameters(&ocids), limit),
         }
         let reply = next_reply(&mut exchange.await_replies().await?.into_iter())?;
-        let mut rows = match (self.check_read(transaction, reply)?, self.obstacle) {
+        let read = self.check_read(transaction, reply, "its compiled release has")?;
+        let mut rows = match (read, self.obstacle) {
             (Ok(rows), _) => rows,
-            (Err(obstacle), None) => return Ok(Some(obstacle)),
-            (Err(_), Some(_)) => Vec::new(),
+            (Err(Obstacle::TooLarge(_)), Some(_)) => Vec::new(),
+            (Err(obstacle), _) => return Ok(Some(obstacle)),
         };
         if rows.is_empty() && self.obstacle.is_some() {
             let mut exchange = transaction.new_exchange();

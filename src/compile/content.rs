@@ -33,7 +33,8 @@ pub(super) struct PublisherCompiled {
 /// The reason why a process cannot be compiled as others are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
-    /// The texts of its releases are too large together. Its newest release is shown.
+    /// The texts of its releases are too large together, or its compiled release is. What is shown
+    /// is the publisher's compiled release, or else its newest release, if that is not too large.
     TooLarge(String),
     /// The server refuses to read its releases, or to store its rows. It has a row without content.
     Refused(String),
@@ -55,8 +56,8 @@ pub(super) struct Stored {
     pub(super) releases: Vec<StoredRelease>,
     /// The publisher's compiled release. It is read only if the releases do not suffice.
     pub(super) publisher: Option<PublisherCompiled>,
-    /// The reason why the releases are not merged, if that is known before. They have no texts then,
-    /// except for the newest one if it is only the others that are too much.
+    /// The reason why the releases are not merged, if that is known before they are read. They have
+    /// no texts then, except for the newest one if it is only the others that are too much.
     pub(super) obstacle: Option<Obstacle>,
 }
 
@@ -104,6 +105,12 @@ impl Stored {
         };
         let newest = self.releases.iter().max_by(|a, b| a.compare_age(b));
         let merged = match (&self.obstacle, &*self.releases, newest) {
+            // only the newest one is needed
+            (Some(Obstacle::TooLarge(_)), _, Some(newest))
+                if rule == MergeRule::Latest && !newest.text.is_empty() =>
+            {
+                newest.to_content().map_err(Some)
+            }
             (Some(obstacle), ..) => Err(Some(obstacle.reason().clone())),
             (None, _, None) => Err(None),
             (None, [_], Some(only)) => only.to_content().map_err(Some),

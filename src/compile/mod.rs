@@ -32,7 +32,8 @@
 //! `id <= last`, because a transaction with a smaller id may commit later.
 //!
 //! If the server refuses the rows of a batch, halves of it are tried, until the process is alone.
-//! It then gets a row with `merge_error`, and leaves the queue, so it never blocks others.
+//! It then gets a row with `merge_error`, or keeps its old rows if that is refused too, and leaves
+//! the queue, so it never blocks others.
 //!
 //! What rows depend on besides the releases (the rule, the time zone, the version of this module)
 //! is kept in `ocds.source`. If it differs, all processes of the source are queued.
@@ -95,9 +96,9 @@ pub struct Compiled {
     pub processes: u64,
     /// The number of those that have other rows than before.
     pub changed: u64,
-    /// The number of those that have no release any more, and no rows.
+    /// The number of those that had rows and have none any more.
     pub gone: u64,
-    /// The number of those that have a `merge_error`.
+    /// The number of those whose releases could not be merged, or whose rows were refused.
     pub failed: u64,
     /// The number of rows of the queue that were worked off. A process may have several.
     #[serde(skip)]
@@ -137,7 +138,7 @@ pub struct Declared {
     /// True if all processes of the source were compiled once.
     pub was_compiled: bool,
     /// True if the processes whose releases change must be queued. They need not be if the source
-    /// is not compiled and never was, or if its rows are deleted.
+    /// is not compiled and has no rows.
     pub must_queue: bool,
 }
 
@@ -283,7 +284,7 @@ impl Compiler {
         ];
         let declare = include_str!("../../sql/compile/declare_source.sql");
         self.database.query(declare, &parameters).await?;
-        let rows = self.query(FIND_RULES, &parameters[..1]).await?;
+        let rows = self.database.query(FIND_RULES, &parameters[..1]).await?;
         let Some(row) = rows.first() else {
             return Err(Error::unexpected("the row of a source has vanished"));
         };
@@ -309,8 +310,8 @@ impl Compiler {
     /// are queued before. Returns true if the end was reached, and false if it was not, because of
     /// `stop` or of the time.
     ///
-    /// When `stop` is cancelled, the transactions that have begun are ended, and the rest stays in
-    /// the queue.
+    /// When `stop` is cancelled, the transactions that have begun run to their end, and the rest
+    /// stays in the queue.
     ///
     /// # Errors
     ///
@@ -533,6 +534,14 @@ impl Compiler {
             true => Some(self.large.lock().await),
             false => None,
         };
+        let limit = self.settings.max_process_bytes;
+        // the server would read and send all of it; jsonb may be somewhat larger than its text
+        if ocids.len() == 1 && bytes > 2 * limit as u64 {
+            let obstacle = Obstacle::TooLarge(format!(
+                "its releases have more than {limit} bytes of text (compile.max_process_bytes)"
+            ));
+            return self.compile_refused(lease, &ocids, obstacle).await;
+        }
         let mut compiled = Compiled::default();
         let mut parts: Vec<&[String]> = vec![&ocids];
         while let Some(ocids) = parts.pop() {

@@ -97,11 +97,11 @@ pub(super) struct Input {
 pub(super) struct Derived {
     /// The rows of each table, in the order of [`TABLES`].
     pub(super) rows: Vec<Rows>,
-    /// The processes that have other rows until now.
+    /// The processes that had other rows.
     pub(super) replaced: Vec<String>,
-    /// The processes that have no rows until now.
+    /// The processes that had no rows.
     pub(super) new: Vec<String>,
-    /// The processes that have rows, and nothing else any more.
+    /// The processes that had rows, and have none any more.
     pub(super) gone: Vec<String>,
     /// The processes of which the publisher's compiled release must be read.
     pub(super) undecided: Vec<Input>,

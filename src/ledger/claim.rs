@@ -342,7 +342,7 @@ impl ClaimAttempts<'_> {
         let RunningRun::Dead { run_id, .. } = running else {
             return Ok(running);
         };
-        let limit = self.database.settings().idle_in_transaction_timeout;
+        let limit = self.database.settings().statement_timeout;
         let limit = [(&limit.as_secs_f64() as _, Type::FLOAT8)];
         transaction.query_typed(END_STUCK_COPIES, &limit).await?;
         let sql = include_str!("../../sql/ledger/lock_run_to_take_over.sql");

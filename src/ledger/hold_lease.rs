@@ -10,9 +10,9 @@ use crate::ledger::Lease;
 pub(crate) const HOLD_LEASE: &str = include_str!("../../sql/ledger/hold_lease.sql");
 
 /// Ends transactions of this program that wait for the data of a `COPY`, as those of a paused process
-/// do, for longer than a transaction may be idle.
+/// do, for longer than a statement may take.
 pub(crate) async fn end_stuck_copies(database: &Database) -> Result<()> {
-    let limit = database.settings().idle_in_transaction_timeout;
+    let limit = database.settings().statement_timeout;
     let parameters = [(&limit.as_secs_f64() as _, Type::FLOAT8)];
     database.query(END_STUCK_COPIES, &parameters).await?;
     Ok(())

@@ -443,6 +443,7 @@ impl Run<'_> {
         let compiling = self.compiler.compile(lease, Until::Empty, stop, compiled);
         match compiling.await {
             Ok(true) => Ok(()),
+            Ok(false) if self.compiler.is_up_to_date().await? => Ok(()),
             Ok(false) => Err(stopped_error()),
             Err(error) => Err(error),
         }

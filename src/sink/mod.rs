@@ -2,10 +2,10 @@
 //!
 //! [`Sink::commit`] opens a transaction that holds the lease. A [`bulk::Writer`] writes the
 //! page's releases in batches, then its rejects, then the packages to which these rows refer, then
-//! the processes that have to be compiled, and the page's own row comes last. So if that row exists after the commit, the whole page is
-//! stored. It is not inserted first and updated at the end, because each page would leave a dead
-//! row. If the reply to a commit is lost, the page is sent again. The second attempt finds the
-//! page's row and is rolled back.
+//! the processes that have to be compiled, and the page's own row comes last. So if that row exists
+//! after the commit, the whole page is stored. It is not inserted first and updated at the end,
+//! because each page would leave a dead row. If the reply to a commit is lost, the page is sent
+//! again. The second attempt finds the page's row and is rolled back.
 //!
 //! Statements are pipelined. A page with a few batches and no bad row costs two round trips:
 //! one for its rows and one for the commit. Compiled releases cost a third. Another one reads
@@ -163,11 +163,12 @@ impl Sink {
         self
     }
 
-    /// Sets whether the processes of changed releases are queued in `ocds.compile_queue`. They are,
-    /// unless the source is not compiled.
+    /// Sets whether the processes of changed releases are queued in `ocds.compile_queue`. They are
+    /// unless this is called; they need not be if the source is not compiled and has no rows of
+    /// processes.
     #[must_use]
-    pub fn queue_processes(mut self, is_compiled: bool) -> Self {
-        self.queues_processes = is_compiled;
+    pub fn queue_processes(mut self, must_queue: bool) -> Self {
+        self.queues_processes = must_queue;
         self
     }
 

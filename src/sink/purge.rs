@@ -1,13 +1,13 @@
 //! Deletes all data of a source, a chunk of rows at a time.
 //!
 //! A purge deletes the records about the data before the data: first the watermark, requests,
-//! pages and runs, then rejects and replaced contents, then releases and compiled releases.
-//! A process goes whole: its releases, its compiled release, its rows in all tables and its rows in
-//! the queue are deleted in one transaction. What is noted of the source goes after its processes,
-//! because their rows depend on it. Packages are last, because an unchanged release that is fetched
-//! again refers to its old package. If a purge is killed, some releases may remain without a page, and the next run
-//! fetches them again. The other order could leave pages without their releases, which no run
-//! would fetch again.
+//! pages and runs, then rejects and replaced contents, then processes. A process goes whole: its
+//! releases, its compiled release, its rows in all tables and its rows in the queue are deleted in
+//! one transaction. What is noted of the source goes after its processes, because their rows depend
+//! on it. Packages are last, because an unchanged release that is fetched again refers to its old
+//! package. If a purge is killed, some releases may remain without a page, and the next run fetches
+//! them again. The other order could leave pages without their releases, which no run would fetch
+//! again.
 //!
 //! A cursor reads the keys of a table once, in a transaction of its own, while other
 //! transactions delete the rows. A separate statement for each chunk would read the rows that
@@ -180,13 +180,13 @@ enum Deleted {
     Processes(Vec<String>),
 }
 
-/// Delete the releases of processes, which are counted.
+/// The statements that delete the releases of processes, which are counted.
 const DELETE_RELEASES: [&str; 2] = [
     include_str!("../../sql/purge/delete_release.sql"),
     include_str!("../../sql/purge/delete_publisher_compiled.sql"),
 ];
 
-/// Delete what else is stored of processes, besides their rows.
+/// The statements that delete what else is stored of processes, besides their rows.
 const DELETE_OTHERS: [&str; 2] = [
     include_str!("../../sql/purge/delete_compile_queue.sql"),
     include_str!("../../sql/purge/delete_process_gone.sql"),

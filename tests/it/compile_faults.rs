@@ -118,7 +118,7 @@ async fn a_paused_compiler_changes_nothing_when_it_wakes() {
     for moment in ["compile-taken", "compile-written", "copy-begun"] {
         let (publisher, mut ingest) = store_releases(40).await;
         ingest.configure(
-            "[lease]\nheartbeat = \"100ms\"\nttl = \"3s\"\n[database]\nidle_in_transaction_timeout = \"2s\"",
+            "[lease]\nheartbeat = \"100ms\"\nttl = \"3s\"\n[database]\nidle_in_transaction_timeout = \"2s\"\nstatement_timeout = \"3s\"",
         );
         ingest.set_env("FAILPOINTS", &format!("{moment}=1*off->sleep(60000)"));
         let asleep = ingest.start(&["compile", SOURCE]);
