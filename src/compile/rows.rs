@@ -220,7 +220,7 @@ fn hash(rules: &Rules, state: &State, content: &Content<'_>) -> [u8; 32] {
     } = state;
     let mut hasher = blake3::Hasher::new();
     let known = (
-        (&rules.text, origin, releases, release_id),
+        (&rules.reading, origin, releases, release_id),
         (first_date, last_date, tags, merge_error, repeated_ids),
     );
     hasher.update(format!("{known:?}").as_bytes());

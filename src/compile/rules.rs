@@ -19,23 +19,26 @@ pub(super) struct Rules {
     pub(super) zone: TimeZone,
     /// The rules as text. It is stored, and if it differs, all processes are compiled again.
     pub(super) text: String,
+    /// How values are read, as text. It is part of the hash of a process. The rule is not, because
+    /// the content says what it has made of the releases.
+    pub(super) reading: String,
 }
 
 impl Rules {
     /// Returns the rules of a source.
     pub(super) fn of_source(source: &Source) -> Self {
         let zone = source.zone.clone();
+        let zone_name = zone.iana_name().unwrap_or("UTC");
+        let reading = format!("{VERSION} {zone_name}");
         let text = match source.compile {
             Compile::Off => OFF.to_owned(),
-            Compile::By(rule) => {
-                let zone = zone.iana_name().unwrap_or("UTC");
-                format!("{VERSION} {} {zone}", rule.as_str())
-            }
+            Compile::By(rule) => format!("{VERSION} {} {zone_name}", rule.as_str()),
         };
         Self {
             compile: source.compile,
             zone,
             text,
+            reading,
         }
     }
 

@@ -179,7 +179,7 @@ pub(super) fn tell_compiled(source: &str, compiled: &Compiled) {
     }
     metrics::add_merge_errors(source, failed);
     if processes > 0 {
-        info!(source.name = %source, processes, changed, gone, "compiled {processes} processes of {source}, of which {changed} have changed");
+        info!(source.name = %source, processes, changed, gone, "compiled {processes} processes of {source}: {changed} changed, {gone} gone");
     }
     if failed > 0 {
         warn!(
