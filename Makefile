@@ -69,7 +69,7 @@ audit: ## check the dependencies for security advisories
 
 bench: ## run the benchmarks
 	@.ci/install rust compiler postgresql python ocdsmerge
-	cargo bench --locked --bench extract --bench merge --bench bulk --bench sink --bench pipeline
+	cargo bench --locked --bench extract --bench merge --bench compile --bench bulk --bench sink --bench pipeline
 
 # No sanitizer is used: the program forbids unsafe code, so a sanitizer could find
 # nothing in it, and fuzzing without one works with the same Rust as the build. The

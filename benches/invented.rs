@@ -75,3 +75,52 @@ pub(crate) fn release(number: usize) -> Value {
         }],
     })
 }
+
+/// Returns a release of about 4.7 KB with this number of items and documents of its tender. Only
+/// the benchmark of processes uses it.
+#[allow(dead_code, reason = "not all benchmarks need other releases")]
+pub(crate) fn release_with(number: usize, items: usize, documents: usize) -> Value {
+    const BYTES: usize = 4_700;
+    let mut release = release(number);
+    release["contracts"][0]
+        .as_object_mut()
+        .expect("a contract is an object")
+        .retain(|name, _| name != "documents" && name != "implementation");
+    for (list, count) in [("items", items), ("documents", documents)] {
+        let entries = release["tender"][list].as_array().expect("a list");
+        let entries = entries.iter().cycle().take(count).cloned().enumerate();
+        let entries = entries.map(|(nth, mut entry)| {
+            entry["id"] = json!(format!("{number}-{nth}"));
+            entry
+        });
+        let entries: Vec<Value> = entries.collect();
+        match entries.is_empty() {
+            true => drop(
+                release["tender"]
+                    .as_object_mut()
+                    .expect("a tender")
+                    .remove(list),
+            ),
+            false => release["tender"][list] = Value::Array(entries),
+        }
+    }
+    // real texts compress like this one, and not like a repeated letter
+    let missing = BYTES.saturating_sub(release.to_string().len());
+    let words = [
+        "surface", "drainage", "kerb", "survey", "signage", "barrier", "verge", "culvert",
+    ];
+    let mut text = String::new();
+    let mut seed = number;
+    while text.len() < missing {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        text += words[(seed >> 33) % words.len()];
+        text.push(' ');
+    }
+    // half of it is a column of the process, and half is in no table
+    let (described, other) = text.split_at(text.len() / 2);
+    release["tender"]["description"] = json!(described);
+    release["tender"]["techniques"] = json!({"note": other});
+    release
+}

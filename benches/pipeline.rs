@@ -1,6 +1,8 @@
 //! Compares a run of the program with two binary `COPY`s of the same rows: `cargo bench --bench
 //! pipeline`. A run starts with a feed on loopback and ends with rows that survive a crash.
 //!
+//! Processes are not compiled; the benchmark `compile` measures that.
+//!
 //! The program, the publisher and the server are three processes on the same machine. With
 //! `--large`, the program also runs over a feed that is ten times as long. This shows that memory
 //! does not grow with the feed.
@@ -194,7 +196,8 @@ fn write_configuration(url: &str) -> Result<NamedTempFile> {
     let mut file = NamedTempFile::new()?;
     writeln!(
         file,
-        "[sources.{SOURCE}]\nurl = \"{url}\"\npage = {{ mode = \"link\", pointer = \"/links/next\" }}"
+        "[sources.{SOURCE}]\nurl = \"{url}\"\npage = {{ mode = \"link\", pointer = \"/links/next\" }}\n\
+         compile = false"
     )?;
     Ok(file)
 }

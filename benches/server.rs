@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use ocds_ingest::compile;
 use ocds_ingest::config::Config;
 use ocds_ingest::database::Database;
 use ocds_ingest::database::local::{self, Options, Server};
@@ -55,12 +56,22 @@ impl BenchServer {
 
     /// Empties all tables, so that every measurement begins with the same state.
     pub(crate) async fn empty(&self) -> Result<()> {
-        let tables = "truncate ocds.release, ocds.quarantine, ocds.run cascade";
+        let of_processes = compile::tables().iter().map(|table| table.label);
+        let tables = [
+            "ocds.release",
+            "ocds.publisher_compiled",
+            "ocds.quarantine",
+            "ocds.run",
+            "ocds.compile_queue",
+            "ocds.source",
+        ];
+        let tables: Vec<&str> = tables.into_iter().chain(of_processes).collect();
+        let truncate = format!("truncate {} cascade", tables.join(", "));
         Ok(self
             .database
             .connection()
             .await?
-            .batch_execute(tables)
+            .batch_execute(&truncate)
             .await?)
     }
 
