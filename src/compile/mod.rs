@@ -35,8 +35,8 @@
 //! It then gets a row with `merge_error`, or keeps its old rows if that is refused too, and leaves
 //! the queue, so it never blocks others.
 //!
-//! What rows depend on besides the releases (the rule, the time zone, the version of this module)
-//! is kept in `ocds.source`. If it differs, all processes of the source are queued.
+//! `ocds.source` keeps on what rows depend besides the releases: the rule, the time zone, and the
+//! version of this module. If it differs, all processes of the source are queued.
 
 mod batch;
 mod cell;
@@ -89,7 +89,7 @@ pub fn tables() -> &'static [Table] {
 /// next rows are read, so that no process is compiled twice at the same time.
 const WINDOW_ROWS: i64 = 10_000;
 
-/// What was compiled.
+/// The numbers of processes that were compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Compiled {
     /// The number of processes that were taken out of the queue.
@@ -132,7 +132,7 @@ impl CompileProgress {
     }
 }
 
-/// What is known of a source before a run stores its releases.
+/// The facts about a source that a run needs before it stores releases.
 #[derive(Clone, Copy, Debug)]
 pub struct Declared {
     /// True if all processes of the source were compiled once.
@@ -212,7 +212,7 @@ pub struct Compiler {
     session: Session,
     /// The session of single queries, for which nothing is prepared.
     queries: Session,
-    /// What the threads need that derive rows.
+    /// The rules and statements for the threads that derive rows.
     parts: Arc<Parts>,
     progress: Arc<CompileProgress>,
     /// It is held while a process is compiled that needs much memory.

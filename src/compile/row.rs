@@ -1,4 +1,4 @@
-//! What the values of a row are read from.
+//! Holds the values of which rows are made.
 
 use std::cell::OnceCell;
 
@@ -8,7 +8,7 @@ use crate::compile::cell::Cell;
 use crate::compile::document::{At, Document, Organisation};
 use crate::compile::summary::{Summary, read_money};
 
-/// Where the content of a process comes from.
+/// The origin of the content of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// Several releases were merged.
@@ -29,7 +29,7 @@ impl Origin {
     }
 }
 
-/// What is known of a process besides its content.
+/// The facts about a process besides its content.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) origin: Origin,

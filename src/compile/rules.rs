@@ -1,4 +1,4 @@
-//! What the rows of processes depend on besides the stored releases.
+//! Defines on what the rows of processes depend besides the stored releases.
 
 use jiff::tz::TimeZone;
 
