@@ -281,16 +281,15 @@ impl Batch<'_> {
         }
         let reply = next_reply(&mut exchange.await_replies().await?.into_iter())?;
         let read = self.check_read(transaction, reply, "its compiled release has")?;
-        let mut rows = match (read, self.obstacle) {
+        let rows = match (read, self.obstacle) {
             (Ok(rows), _) => rows,
-            (Err(Obstacle::TooLarge(_)), Some(_)) => Vec::new(),
+            (Err(Obstacle::TooLarge(_)), Some(_)) => {
+                let mut exchange = transaction.new_exchange();
+                exchange.push_query(READ_PUBLISHER_KEYS, self.parameters(&ocids));
+                exchange.await_last_answer().await?.rows
+            }
             (Err(obstacle), _) => return Ok(Some(obstacle)),
         };
-        if rows.is_empty() && self.obstacle.is_some() {
-            let mut exchange = transaction.new_exchange();
-            exchange.push_query(READ_PUBLISHER_KEYS, self.parameters(&ocids));
-            rows = exchange.await_last_answer().await?.rows;
-        }
         let mut compiled: BTreeMap<&str, &Row> = BTreeMap::new();
         for row in &rows {
             compiled.insert(row.try_get(0)?, row);

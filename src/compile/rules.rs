@@ -19,8 +19,8 @@ pub(super) struct Rules {
     pub(super) zone: TimeZone,
     /// The rules as text. It is stored, and if it differs, all processes are compiled again.
     pub(super) text: String,
-    /// How values are read, as text. It is part of the hash of a process. The rule is not, because
-    /// the content says what it has made of the releases.
+    /// The rules by which values are read, as text. They are part of the hash of a process. The rule
+    /// of merging is not, because the content says what it has made of the releases.
     pub(super) reading: String,
 }
 

@@ -50,7 +50,7 @@ pub(super) struct Lists {
     pub(super) transactions: &'static [List],
 }
 
-/// How often each word occurs.
+/// The number of times that each word occurs.
 pub(super) type Counts<'t> = BTreeMap<Cow<'t, str>, u64>;
 
 /// The first and the last of some dates.

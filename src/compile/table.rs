@@ -14,7 +14,7 @@ pub struct Table {
     pub name: &'static str,
     /// The name of the table with its schema.
     pub label: &'static str,
-    /// What a row is.
+    /// The comment on the table, which says what a row is.
     pub comment: &'static str,
     /// The places of the rows in a merged release.
     pub(super) lists: &'static [List],
@@ -93,7 +93,7 @@ pub(super) struct Column {
     pub(super) value: Value,
 }
 
-/// What fills a column.
+/// The rule by which a column is filled.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value {
     /// A string, or a number as it is written.

@@ -22,7 +22,7 @@ use crate::metrics;
 use crate::pipeline::{Progress, under_lease};
 use crate::source::Source;
 
-/// What the command `compile` has done for a source.
+/// The result of the command `compile` for a source.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompileReport {
     /// The source's name.

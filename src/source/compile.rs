@@ -1,4 +1,4 @@
-//! How the processes of a source are compiled: the key `compile` of a source.
+//! Decides how the processes of a source are compiled: the key `compile` of a source.
 
 use std::fmt;
 

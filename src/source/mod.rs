@@ -97,7 +97,7 @@ pub struct Source {
     /// Says which of several contents of one release is kept, if it is declared.
     /// [`Source::overwrite`] returns what is used.
     pub overwrite: Option<Overwrite>,
-    /// Whether and how the releases of each process become its current state.
+    /// Says whether and how the releases of each process become its current state.
     #[serde(default)]
     pub compile: Compile,
     /// The IANA time zone of dates without an offset.
