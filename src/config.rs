@@ -355,6 +355,9 @@ pub struct Compile {
     /// give up.
     #[serde(with = "humantime_serde")]
     pub slice: Duration,
+    /// The largest share of a source's releases that may be marked at once because the publisher
+    /// no longer serves them. If it would be more, and more than a few, none is marked.
+    pub absent_max: f64,
 }
 
 impl Default for Compile {
@@ -366,6 +369,7 @@ impl Default for Compile {
             max_process_bytes: 48 << 20,
             workers: 2,
             slice: Duration::from_secs(30),
+            absent_max: 0.1,
         }
     }
 }
@@ -638,6 +642,9 @@ fn validate(config: &Config) -> Result<()> {
         return reject_key("sink.min_ratio", "must be between 0 and 1");
     }
     let compile = &config.compile;
+    if !(0.0..=1.0).contains(&compile.absent_max) {
+        return reject_key("compile.absent_max", "must be between 0 and 1");
+    }
     if compile.batch_processes == 0 || compile.workers == 0 {
         let keys = "compile.batch_processes and compile.workers";
         return reject_key(keys, "must be at least 1");

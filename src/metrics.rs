@@ -30,6 +30,7 @@ const FETCH_RETRIES: &str = "ocds_fetch_retries_total";
 const FETCH_BYTES: &str = "ocds_fetch_bytes_total";
 const RELEASES: &str = "ocds_releases_total";
 const PROCESSES: &str = "ocds_processes_total";
+const ABSENT_RELEASES: &str = "ocds_absent_releases_total";
 const MERGE_ERRORS: &str = "ocds_merge_errors_total";
 const PASSED_OVER: &str = "ocds_passed_over_total";
 const INFERRED: &str = "ocds_inferred_total";
@@ -38,7 +39,7 @@ const SHORT_ARCHIVES: &str = "ocds_short_archives_total";
 const EXTRA_COMMAS: &str = "ocds_extra_commas_total";
 const DECISIONS: &str = "ocds_decisions_total";
 
-const COUNTERS: [(&str, &str); 16] = [
+const COUNTERS: [(&str, &str); 17] = [
     (BULK_ROWS_TOTAL, "Rows carried by statements, by outcome."),
     (BULK_STATEMENTS, "Statements that the server answered."),
     (
@@ -65,6 +66,10 @@ const COUNTERS: [(&str, &str); 16] = [
     (
         PROCESSES,
         "Contracting processes that were compiled, by outcome; added when a run ends.",
+    ),
+    (
+        ABSENT_RELEASES,
+        "Releases that were marked as no longer served, or that are served again, by outcome; added when a run ends.",
     ),
     (
         MERGE_ERRORS,
@@ -197,6 +202,9 @@ pub enum Decision {
     MorePages,
     /// A complete walk of the feed saw less than half of what the complete walk before it saw.
     Shrunk,
+    /// More releases than `compile.absent_max` permits were not met by two complete walks in a row, and
+    /// none of them was marked as gone.
+    AbsentWithheld,
     /// A page that the publisher has refused for days was stepped over, or a stretch of positions
     /// that it answers with errors.
     SteppedOver,
@@ -215,6 +223,7 @@ impl Decision {
         match self {
             Decision::MorePages => "more-pages",
             Decision::Shrunk => "shrunk",
+            Decision::AbsentWithheld => "absent-withheld",
             Decision::SteppedOver => "stepped-over",
             Decision::WentBack => "went-back",
             Decision::BegunAnew => "begun-anew",
@@ -228,7 +237,13 @@ pub fn add_processes(source: &str, outcome: &'static str, n: u64) {
     counter!(PROCESSES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
 }
 
-/// Adds processes of a source whose releases could not be merged.
+/// Adds the releases of a source that were marked because the publisher no longer serves them, or that
+/// have returned. The outcome is marked or returned.
+pub fn add_absent_releases(source: &str, outcome: &'static str, n: u64) {
+    counter!(ABSENT_RELEASES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
+}
+
+/// Adds the processes of a source whose releases could not be merged.
 pub fn add_merge_errors(source: &str, n: u64) {
     counter!(MERGE_ERRORS, "source" => source.to_owned()).increment(n);
 }
@@ -431,6 +446,7 @@ mod tests {
             add_requests("zambia", 0, 0, 0);
             add_releases("zambia", "inserted", 0);
             add_processes("zambia", "changed", 0);
+            add_absent_releases("zambia", "marked", 0);
             add_merge_errors("zambia", 0);
             add_passed_over("zambia", "side-file", 0);
             add_inferred("zambia", "ocid-of-record", 0);

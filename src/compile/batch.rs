@@ -25,6 +25,7 @@ const READ_KEYS: &str = include_str!("../../sql/compile/read_release_keys.sql");
 const READ_TEXT: &str = include_str!("../../sql/compile/read_release_text.sql");
 const READ_HASHES: &str = include_str!("../../sql/compile/read_hashes.sql");
 const READ_PUBLISHER: &str = include_str!("../../sql/compile/read_publisher_compiled.sql");
+const FIND_SERVED_COMPILED: &str = include_str!("../../sql/compile/find_served_compiled.sql");
 const READ_PUBLISHER_KEYS: &str = include_str!("../../sql/compile/read_publisher_keys.sql");
 const ADD_GONE: &str = include_str!("../../sql/compile/add_gone.sql");
 const REMOVE_GONE: &str = include_str!("../../sql/compile/remove_gone.sql");
@@ -97,10 +98,11 @@ impl Batch<'_> {
         if taken.is_empty() {
             return Ok(Attempt::Done(compiled));
         }
-        let inputs = match self.read(transaction, &taken).await? {
+        let mut inputs = match self.read(transaction, &taken).await? {
             Ok(inputs) => inputs,
             Err(refused) => return Ok(Attempt::Refused(refused)),
         };
+        self.find_served_compiled(transaction, &mut inputs).await?;
         let derive = async |inputs, derived, has_read_publisher| {
             let deriving = derive(&self.compiler.parts, inputs, derived, has_read_publisher);
             self.keep_alive(transaction, deriving).await
@@ -185,9 +187,14 @@ impl Batch<'_> {
             (*ocid).clone_into(&mut input.ocid);
             input.stored.obstacle = self.obstacle.cloned();
         }
+        let drops_absent = self.compiler.parts.rules.drops_absent();
         for row in &releases {
+            let release = read_release(row)?;
+            if drops_absent && release.absent_since.is_some() {
+                continue;
+            }
             if let Some(input) = inputs.get_mut(row.try_get::<_, &str>(0)?) {
-                input.stored.releases.push(read_release(row)?);
+                input.stored.releases.push(release);
             }
         }
         for row in &hashes {
@@ -290,20 +297,48 @@ impl Batch<'_> {
             }
             (Err(obstacle), _) => return Ok(Some(obstacle)),
         };
-        let mut compiled: BTreeMap<&str, &Row> = BTreeMap::new();
+        let mut compiled: BTreeMap<&str, PublisherCompiled> = BTreeMap::new();
         for row in &rows {
-            compiled.insert(row.try_get(0)?, row);
+            let release = PublisherCompiled {
+                date: row.try_get(1)?,
+                tag: row.try_get(2)?,
+                absent_since: row.try_get(3)?,
+                text: row.try_get(4)?,
+            };
+            compiled.insert(row.try_get(0)?, release);
+        }
+        if self.compiler.parts.rules.drops_absent() {
+            compiled.retain(|_, release| release.absent_since.is_none());
         }
         for input in inputs {
-            if let Some(row) = compiled.get(&*input.ocid) {
-                input.stored.publisher = Some(PublisherCompiled {
-                    date: row.try_get(1)?,
-                    tag: row.try_get(2)?,
-                    text: row.try_get(3)?,
-                });
-            }
+            input.stored.publisher = compiled.remove(&*input.ocid);
         }
         Ok(None)
+    }
+
+    /// Looks whether the publisher serves a compiled release of the processes of which it no longer
+    /// serves any release.
+    async fn find_served_compiled(
+        &self,
+        transaction: &Transaction,
+        inputs: &mut [Input],
+    ) -> Result<()> {
+        let absent = inputs.iter_mut();
+        let absent = absent.filter(|input| input.stored.has_only_absent_releases());
+        let mut absent: BTreeMap<String, &mut Input> =
+            absent.map(|input| (input.ocid.clone(), input)).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let ocids: Vec<String> = absent.keys().cloned().collect();
+        let mut exchange = transaction.new_exchange();
+        exchange.push_query(FIND_SERVED_COMPILED, self.parameters(&ocids));
+        for row in exchange.await_last_answer().await?.rows {
+            if let Some(input) = absent.get_mut(row.try_get::<_, &str>(0)?) {
+                input.stored.is_served_compiled = true;
+            }
+        }
+        Ok(())
     }
 
     /// Replaces the rows of processes. Returns an obstacle if the server refuses one of them.
@@ -371,7 +406,8 @@ fn read_release(row: &Row) -> Result<StoredRelease> {
         date: row.try_get(2)?,
         tag: row.try_get(3)?,
         served: (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?),
-        text: row.try_get(7)?,
+        absent_since: row.try_get(7)?,
+        text: row.try_get(8)?,
     })
 }
 

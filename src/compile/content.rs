@@ -9,7 +9,7 @@ use crate::compile::row::{Origin, State};
 use crate::compile::rules::Rules;
 use crate::json::Tokens;
 use crate::merge::{self, Form, MergeError, Merged, is_own_merge, merge};
-use crate::source::MergeRule;
+use crate::source::{CompileRules, MergeRule};
 
 /// A stored release of a process.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(super) struct StoredRelease {
     pub(super) tag: Option<Vec<String>>,
     /// The run, the chain and the page that served it.
     pub(super) served: (i64, i32, i64),
+    /// Since when the publisher no longer serves it.
+    pub(super) absent_since: Option<Timestamp>,
     pub(super) text: String,
 }
 
@@ -27,6 +29,8 @@ pub(super) struct StoredRelease {
 pub(super) struct PublisherCompiled {
     pub(super) date: Option<Timestamp>,
     pub(super) tag: Option<Vec<String>>,
+    /// Since when the publisher no longer serves it.
+    pub(super) absent_since: Option<Timestamp>,
     pub(super) text: String,
 }
 
@@ -56,6 +60,9 @@ pub(super) struct Stored {
     pub(super) releases: Vec<StoredRelease>,
     /// The publisher's compiled release. It is read only if the releases do not suffice.
     pub(super) publisher: Option<PublisherCompiled>,
+    /// True if the publisher serves a compiled release. It is looked for only if it no longer serves
+    /// the releases.
+    pub(super) is_served_compiled: bool,
     /// The reason why the releases are not merged, if that is known before they are read. They have
     /// no texts then, except for the newest one if it is only the others that are too much.
     pub(super) obstacle: Option<Obstacle>,
@@ -96,11 +103,26 @@ impl Stored {
         self.releases.iter_mut().max_by(|a, b| a.compare_age(b))
     }
 
+    /// Returns true if there are releases, and the publisher no longer serves any of them.
+    pub(super) fn has_only_absent_releases(&self) -> bool {
+        let mut releases = self.releases.iter();
+        !self.releases.is_empty() && releases.all(|it| it.absent_since.is_some())
+    }
+
+    /// Returns since when the publisher serves nothing of the process.
+    fn absent_since(&self) -> Option<Timestamp> {
+        if self.has_only_absent_releases() && !self.is_served_compiled {
+            return self.releases.iter().filter_map(|it| it.absent_since).max();
+        }
+        let publisher = self.publisher.as_ref();
+        publisher.filter(|_| self.releases.is_empty())?.absent_since
+    }
+
     /// Decides about the process. `has_read_publisher` says that the publisher's compiled release
     /// was looked for.
     pub(super) fn decide(&self, rules: &Rules, has_read_publisher: bool) -> Decision<'_> {
         // the processes of a source that is not compiled have no rows
-        let Some(rule) = rules.rule() else {
+        let Some(CompileRules { rule, .. }) = rules.of_releases() else {
             return Decision::Gone;
         };
         let newest = self.releases.iter().max_by(|a, b| a.compare_age(b));
@@ -164,6 +186,7 @@ impl Stored {
             first_date: dates.iter().min().copied(),
             last_date: dates.iter().max().copied(),
             tags: tags.into_iter().cloned().collect(),
+            absent_since: self.absent_since(),
             merge_error,
             repeated_ids: 0,
             merged: None,

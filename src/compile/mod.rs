@@ -262,7 +262,7 @@ impl Compiler {
     /// Returns true if the source's processes are compiled at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.parts.rules.rule().is_some()
+        self.parts.rules.of_releases().is_some()
     }
 
     /// Returns the counters of this compiler.

@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) release_id: Option<String>,
     pub(super) first_date: Option<Timestamp>,
     pub(super) last_date: Option<Timestamp>,
+    /// Since when the publisher serves nothing of the process any more.
+    pub(super) absent_since: Option<Timestamp>,
     /// The distinct tags of the releases.
     pub(super) tags: Vec<String>,
     /// The reason why the releases could not be merged, or the rows not be stored.

@@ -211,6 +211,7 @@ fn hash(rules: &Rules, state: &State, content: &Content<'_>) -> [u8; 32] {
         release_id,
         first_date,
         last_date,
+        absent_since,
         tags,
         merge_error,
         repeated_ids,
@@ -224,6 +225,10 @@ fn hash(rules: &Rules, state: &State, content: &Content<'_>) -> [u8; 32] {
         (first_date, last_date, tags, merge_error, repeated_ids),
     );
     hasher.update(format!("{known:?}").as_bytes());
+    // left out if it is null, so that the hash of the others is the one of earlier versions
+    if let Some(since) = absent_since {
+        hasher.update(since.to_string().as_bytes());
+    }
     hasher.update(match content {
         Content::Stored(text, _) => text.as_bytes(),
         Content::Merged(merged) => merged.text.as_bytes(),

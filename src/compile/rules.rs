@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::source::{Compile, MergeRule, Source};
+use crate::source::{AbsentReleases, Compile, CompileRules, Source};
 
 /// This number is raised whenever a change of the program makes other rows of the same releases:
 /// another column, another way to read a value, another merge. Then all processes are compiled
@@ -32,7 +32,13 @@ impl Rules {
         let reading = format!("{VERSION} {zone_name}");
         let text = match source.compile {
             Compile::Off => OFF.to_owned(),
-            Compile::By(rule) => format!("{VERSION} {} {zone_name}", rule.as_str()),
+            Compile::By(CompileRules { rule, absent }) => {
+                let absent = match absent {
+                    AbsentReleases::Keep => "",
+                    AbsentReleases::Drop => " without absent releases",
+                };
+                format!("{VERSION} {} {zone_name}{absent}", rule.as_str())
+            }
         };
         Self {
             compile: source.compile,
@@ -42,12 +48,18 @@ impl Rules {
         }
     }
 
-    /// Returns how the releases of a process become one. Returns `None` if the source is not
+    /// Returns what decides about the releases of a process. Returns `None` if the source is not
     /// compiled.
-    pub(super) fn rule(&self) -> Option<MergeRule> {
+    pub(super) fn of_releases(&self) -> Option<CompileRules> {
         match self.compile {
             Compile::Off => None,
-            Compile::By(rule) => Some(rule),
+            Compile::By(rules) => Some(rules),
         }
+    }
+
+    /// Returns true if releases do not count that the publisher no longer serves.
+    pub(super) fn drops_absent(&self) -> bool {
+        self.of_releases()
+            .is_some_and(|it| it.absent == AbsentReleases::Drop)
     }
 }

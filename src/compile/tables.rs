@@ -887,6 +887,12 @@ pub(super) const PROCESS: Table = Table {
                 None => Cell::Null,
             },
         ),
+        Column::of_process(
+            "absent_since",
+            "since when the publisher serves nothing of the process any more; null while it does",
+            Kind::Date,
+            |it| Cell::date(it.state.absent_since),
+        ),
     ],
 };
 

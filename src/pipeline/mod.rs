@@ -10,6 +10,7 @@
 //! Only this module joins all three stages, and it waits for every task that it spawns. A run is
 //! stopped in one place, the fetch loop. The other stages end because their channels close.
 
+mod absence;
 mod committed;
 mod compile;
 mod dispatch;
@@ -68,7 +69,7 @@ use crate::page::{Chain, Cursor, Page, PageRecord};
 use crate::release::RELEASE_BYTES;
 use crate::request::{Request, Requests};
 use crate::retry::Retry;
-use crate::sink::Sink;
+use crate::sink::{Absence, PagesOf, Sink};
 use crate::source::{Axis, Source};
 
 /// This many finished requests may wait to be logged. Further ones are dropped and counted.
@@ -212,7 +213,12 @@ async fn begin_run(
     let before = query(source, config, "read what the run has", totals).await?;
     progress.begin(&before, Arc::clone(&fetcher), job.byte_count());
     progress.set_compile(compiler.progress());
-    let sink = sink.with_redactor(fetcher.redactor());
+    let pages = absence::pages_of(source, job);
+    if pages == PagesOf::Files {
+        let add = || sink.add_load(claim.lease.run_id);
+        query(source, config, "note what the run loads", add).await?;
+    }
+    let sink = sink.with_redactor(fetcher.redactor()).with_pages_of(pages);
     Ok(ClaimedRun {
         claim,
         requests,
@@ -374,6 +380,14 @@ impl Run<'_> {
             }
             None => Stuck::default(),
         };
+        let mut absence = match self.mark_absent(&lease, &dispatched, stop).await {
+            Ok(absence) => absence,
+            Err(error) => {
+                dispatched.error = Some(error);
+                Absence::default()
+            }
+        };
+        absence.returned = self.sink.count_returned();
         let mut compiled = Compiled::default();
         let compiling = self
             .compile(&lease, compile_task, &dispatched, stop, &mut compiled)
@@ -409,9 +423,18 @@ impl Run<'_> {
         if let Err(error) = compiling {
             dispatched.error.get_or_insert(error);
         }
+        self.tell_absent(&absence);
         tell_compiled(&self.source.name, &compiled);
         let run = (lease.run_id, resumed_from, end.verdict);
-        self.build_outcome(run, totals, compiled, dispatched)
+        let outcome = self.build_outcome(run, totals, dispatched);
+        Outcome {
+            report: Report {
+                compiled,
+                absent: absence,
+                ..outcome.report
+            },
+            ..outcome
+        }
     }
 
     /// Begins to compile processes while the run lasts, if the run is one of those that do.
@@ -749,7 +772,6 @@ impl Run<'_> {
         &self,
         (run_id, resumed_from, verdict): (i64, Option<u64>, Verdict),
         mut totals: Totals,
-        compiled: Compiled,
         dispatched: DispatchResult,
     ) -> Outcome {
         let requests = self.fetcher.counters();
@@ -767,9 +789,8 @@ impl Run<'_> {
         report::tell_unfetched(self.source, dispatched.unfetched);
         report::tell_passed_over(&self.source.name, &dispatched.passed_over);
         report::tell_inferred(&self.source.name, &dispatched.inferred);
-        let report = Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict);
         Outcome {
-            report: Report { compiled, ..report },
+            report: Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict),
             error: dispatched.error,
         }
     }

@@ -14,6 +14,7 @@ use crate::pipeline::Run;
 use crate::pipeline::dispatch::DispatchResult;
 use crate::release::{ValueCount, ValueCounts};
 use crate::request::Requests;
+use crate::sink::Absence;
 use crate::source::Source;
 
 /// The result of a run that has begun and ended.
@@ -57,6 +58,8 @@ pub struct Report {
     /// The counts of the releases on these pages by outcome.
     #[serde(flatten)]
     pub counts: Counts,
+    /// The releases that the publisher no longer serves, as far as this process has found.
+    pub absent: Absence,
     /// The contracting processes that this run has compiled.
     pub compiled: Compiled,
     /// The totals over all processes of the run.
@@ -108,6 +111,7 @@ impl Report {
             shrunk_from: dispatched.shrunk_from,
             requests: here.requests,
             counts: here.counts,
+            absent: Absence::default(),
             compiled: Compiled::default(),
             run_totals: RunTotals {
                 pages: totals.pages,

@@ -11,7 +11,7 @@ use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::PageRecord;
 use crate::release::{Reject, Release};
-use crate::sink::Sink;
+use crate::sink::absence::clear_marks;
 use crate::sink::changed::SortedReleases;
 use crate::sink::fold::Folded;
 use crate::sink::history::{Replaced, Replacing};
@@ -20,6 +20,8 @@ use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::queue::ChangedProcesses;
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
 use crate::sink::release::{FetchedReleases, Served, collect_keys, signed_count};
+use crate::sink::walked::WalkedKeys;
+use crate::sink::{PagesOf, Sink};
 use crate::source::Overwrite;
 
 /// The approximate number of bytes that the columns of a release need besides the release's text.
@@ -39,6 +41,8 @@ struct WrittenRows<'a> {
     packages: PackageRows<'a>,
     /// The processes whose releases have changed.
     processes: ChangedProcesses,
+    /// The number of releases that were marked as absent.
+    returned: u64,
 }
 
 /// One attempt to commit a page. Each attempt has its own timestamp.
@@ -64,6 +68,8 @@ impl<'a> PageCommit<'a> {
             .await?
         {
             self.log_rejects(&written.reject_ids);
+            let returned = &self.sink.returned;
+            returned.fetch_add(written.returned, Ordering::Relaxed);
         } else {
             counts = read_durable_counts(&transaction, &self.served).await?;
         }
@@ -94,6 +100,7 @@ impl<'a> PageCommit<'a> {
             false => sent,
         };
         let mut processes = ChangedProcesses::default();
+        let mut returned = 0;
         let (mut report, mut refused) = self
             .write_releases(transaction, fetched, &sent.releases, &mut processes)
             .await?;
@@ -108,6 +115,10 @@ impl<'a> PageCommit<'a> {
                 .await?;
             report += more;
             refused.extend(also_refused);
+        }
+        if self.sink.pages != PagesOf::Files && self.sink.has_absent(transaction).await? {
+            let (source, releases) = (&self.served.source, &self.folded.releases);
+            returned = clear_marks(transaction, source, releases, &mut processes).await?;
         }
         processes.sort();
         let older = match (self.sink.overwrite, sends_only_changed) {
@@ -132,6 +143,7 @@ impl<'a> PageCommit<'a> {
             older,
             reject_ids,
             processes,
+            returned,
         })
     }
 
@@ -281,13 +293,17 @@ impl<'a> PageCommit<'a> {
             // reply is lost.
             self.sink.note_open_rejects();
         }
-        let row = PageRow::new(&self.served, self.page, counts);
+        let walked = (self.sink.pages == PagesOf::WholeFeed)
+            .then(|| WalkedKeys::collect(&self.folded.releases, self.rejects));
+        let row = PageRow::new(&self.served, self.page, counts, walked);
         let mut exchange = transaction.new_exchange();
         if let Some(resolved) = &resolved {
             resolve_rejects(&mut exchange, &self.served, resolved);
         }
         packages.insert(&mut exchange, &self.served.source, &self.served.now);
-        processes.insert(&mut exchange, &self.served.source);
+        if self.sink.queues_processes {
+            processes.insert(&mut exchange, &self.served.source);
+        }
         row.insert(&mut exchange);
         Ok(commit_page_row(exchange).await?.is_some())
     }

@@ -44,6 +44,7 @@
 //! # }
 //! ```
 
+mod absence;
 mod changed;
 mod commit;
 mod compiled;
@@ -57,13 +58,16 @@ mod reject;
 mod release;
 mod replay;
 mod unchanged;
+mod walked;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
+pub use self::absence::Absence;
 use self::commit::PageCommit;
 use self::fold::fold_duplicates;
 use self::package::{INSERT_PACKAGES, PackageRows};
@@ -99,11 +103,30 @@ pub struct Sink {
     replay_results: ReplayResultWriter,
     /// True if the processes of changed releases are queued, so that they are compiled.
     queues_processes: bool,
+    pages: PagesOf,
+    /// True if a release of the source is marked as absent. Few sources have any, and the pages of
+    /// the others skip the statement that clears the marks.
+    has_absent: OnceLock<bool>,
+    /// The number of releases whose marks were cleared.
+    returned: AtomicU64,
     /// True if the last committed page had releases that were already stored.
     last_page_met_stored: AtomicBool,
     /// True if a stored release may resolve a reject. Most sources have no open rejects, and
     /// their pages skip the statement that resolves them.
     has_open_rejects: AtomicBool,
+}
+
+/// Says of what the pages of a sink are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PagesOf {
+    /// The pages of a walk through a whole feed. The keys that they have met are kept, so that it can
+    /// be seen which releases the publisher no longer serves.
+    WholeFeed,
+    /// Some pages of a feed.
+    #[default]
+    Feed,
+    /// Files, which say nothing about what the publisher serves now.
+    Files,
 }
 
 /// The maximum number of statements for which rows of a page are held in memory. It equals the
@@ -151,6 +174,9 @@ impl Sink {
             rejects: RejectWriter::new()?,
             replay_results: ReplayResultWriter::new()?,
             queues_processes: true,
+            pages: PagesOf::default(),
+            has_absent: OnceLock::new(),
+            returned: AtomicU64::new(0),
             last_page_met_stored: AtomicBool::new(true),
             has_open_rejects: AtomicBool::new(has_open_rejects),
         })
@@ -169,6 +195,13 @@ impl Sink {
     #[must_use]
     pub fn queue_processes(mut self, must_queue: bool) -> Self {
         self.queues_processes = must_queue;
+        self
+    }
+
+    /// Sets of what the pages are. By default, they are some pages of a feed.
+    #[must_use]
+    pub fn with_pages_of(mut self, pages: PagesOf) -> Self {
+        self.pages = pages;
         self
     }
 

@@ -9,6 +9,7 @@ use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::{PageRecord, Validators};
 use crate::sink::release::Served;
+use crate::sink::walked::WalkedKeys;
 
 pub(super) const INSERT_PAGE: &str = include_str!("../../sql/sink/insert_page.sql");
 
@@ -23,10 +24,17 @@ pub(super) struct PageRow<'a> {
     /// A digest of the rules by which the page was read. It is `None` if the page has no
     /// validators, because no later run compares the rules then.
     rules: Option<&'a str>,
+    /// The keys that the page has met, if they are kept.
+    walked: Option<WalkedKeys>,
 }
 
 impl<'a> PageRow<'a> {
-    pub(super) fn new(served: &'a Served, page: &'a PageRecord, counts: &Counts) -> Self {
+    pub(super) fn new(
+        served: &'a Served,
+        page: &'a PageRecord,
+        counts: &Counts,
+        walked: Option<WalkedKeys>,
+    ) -> Self {
         let Counts {
             releases,
             inserted,
@@ -59,6 +67,7 @@ impl<'a> PageRow<'a> {
                 .rules
                 .as_deref()
                 .filter(|_| !page.validators.is_empty()),
+            walked,
         }
     }
 
@@ -88,6 +97,16 @@ impl<'a> PageRow<'a> {
             (last_modified as _, Type::TEXT),
             (&self.rules as _, Type::TEXT),
         ]);
+        parameters.extend(match &self.walked {
+            Some(walked) => [
+                (&walked.digests as _, Type::BYTEA),
+                (&walked.is_whole as _, Type::BOOL),
+            ],
+            None => [
+                (&None::<&[u8]> as _, Type::BYTEA),
+                (&false as _, Type::BOOL),
+            ],
+        });
         exchange.push_query(INSERT_PAGE, parameters);
     }
 }

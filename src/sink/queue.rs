@@ -1,5 +1,6 @@
 //! Queues the processes whose releases a transaction has changed, so that they are compiled.
 
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::bulk::{Exchange, Report, Transaction, TypedParameter};
@@ -52,16 +53,22 @@ impl ChangedProcesses {
         ]);
         let mut exchange = transaction.new_exchange();
         exchange.push_query(sql, parameters);
-        for row in exchange.await_last_answer().await?.rows {
-            self.ocids.push(row.try_get(0)?);
-        }
-        Ok(())
+        let written = exchange.await_last_answer().await?.rows;
+        self.add_rows(&written).map(drop)
     }
 
     /// Adds the processes of releases.
     pub(super) fn add(&mut self, releases: &[&Release]) {
         let ocids = releases.iter().map(|release| release.key.ocid.clone());
         self.ocids.extend(ocids);
+    }
+
+    /// Adds the processes of rows whose first column is the ocid. Returns the number of rows.
+    pub(super) fn add_rows(&mut self, rows: &[Row]) -> Result<u64> {
+        for row in rows {
+            self.ocids.push(row.try_get(0)?);
+        }
+        Ok(rows.len() as u64)
     }
 
     /// Removes duplicates.

@@ -11,7 +11,17 @@ pub enum Compile {
     /// The releases are stored, and their processes have no rows.
     Off,
     /// The processes have rows.
-    By(MergeRule),
+    By(CompileRules),
+}
+
+/// The rules by which the processes of a source are compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CompileRules {
+    /// Decides how several releases become one.
+    pub rule: MergeRule,
+    /// Decides what becomes of releases that the publisher no longer serves.
+    pub absent: AbsentReleases,
 }
 
 /// Decides how several releases of a process become its current state.
@@ -37,17 +47,32 @@ impl MergeRule {
     }
 }
 
-impl Default for Compile {
-    fn default() -> Self {
-        Self::By(MergeRule::default())
+/// Decides what becomes of the releases that two complete walks in a row have not met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AbsentReleases {
+    /// They count as the others. `ocds.process.absent_since` says which processes have no others.
+    #[default]
+    Keep,
+    /// They do not count, and a process without others has no rows.
+    Drop,
+}
+
+impl AbsentReleases {
+    /// Returns the word in the configuration and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Drop => "drop",
+        }
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    #[serde(default)]
-    rule: MergeRule,
+impl Default for Compile {
+    fn default() -> Self {
+        Self::By(CompileRules::default())
+    }
 }
 
 impl<'de> Deserialize<'de> for Compile {
@@ -58,7 +83,7 @@ impl<'de> Deserialize<'de> for Compile {
             type Value = Compile;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("true, false, or a table with `rule`")
+                f.write_str("true, false, or a table with `rule` and `absent`")
             }
 
             fn visit_bool<E>(self, is_compiled: bool) -> Result<Compile, E> {
@@ -69,8 +94,8 @@ impl<'de> Deserialize<'de> for Compile {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Compile, A::Error> {
-                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Compile::By(table.rule))
+                let rules = CompileRules::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Compile::By(rules))
             }
         }
 

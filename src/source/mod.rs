@@ -30,7 +30,7 @@ use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
 pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
-pub use self::compile::{Compile, MergeRule};
+pub use self::compile::{AbsentReleases, Compile, CompileRules, MergeRule};
 pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
 pub use self::http::{Condition, Http, HttpVersion, Rate, SkipErrors, UserAgent};

@@ -14,9 +14,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Auth, Axis, Body, Charset, Compile, Container, Decode, Detail, Filter, Http, HttpVersion,
-    Index, Items, LinkPlace, Method, Pagination, Pick, PickMethod, Size, SkipErrors, Source,
-    SplitWhen, Stop, UserAgent, Window,
+    Auth, Axis, Body, Charset, Compile, CompileRules, Container, Decode, Detail, Filter, Http,
+    HttpVersion, Index, Items, LinkPlace, Method, Pagination, Pick, PickMethod, Size, SkipErrors,
+    Source, SplitWhen, Stop, UserAgent, Window,
 };
 use crate::json::Pointer;
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
@@ -79,7 +79,10 @@ pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
 fn write_compile(compile: Compile) -> Value {
     match compile {
         Compile::Off => Value::Bool(false),
-        Compile::By(rule) => table([("rule", text(rule.as_str()))]),
+        Compile::By(CompileRules { rule, absent }) => table([
+            ("rule", text(rule.as_str())),
+            ("absent", text(absent.as_str())),
+        ]),
     }
 }
 

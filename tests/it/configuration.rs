@@ -292,7 +292,7 @@ method = "POST"
 body = { json = { page = "{page}", since = "{from}", buyers = ["{axis.buyer}"] } }
 items = { pointer = ["/data/*", ""], kind = "release_package", version = "1.0", compiled = true, ocid_from_id = '^(.+)-' }
 overwrite = "newer"
-compile = { rule = "latest" }
+compile = { rule = "latest", absent = "drop" }
 zone = "Europe/London"
 auth = { mode = "token", url = "https://login.example/", headers = { X-App = "hidden" }, body = "k=hidden", pointer = "/token", scheme = "Bearer", refresh = "13m" }
 decode = { repair = ["nul", "exponent"], charset = "iso-8859-1", container = "lines", members = { matching = "json$", except = "^old/" } }
@@ -417,6 +417,7 @@ items.ocid_from_id          ^(.+)-
 items.pointer               /data/*, ""
 items.version               1.0
 overwrite                   newer
+compile.absent              drop
 compile.rule                latest
 decode.charset              windows-1252
 decode.container            lines

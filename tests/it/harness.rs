@@ -601,14 +601,16 @@ impl Ingest {
             releases: self
                 .column(
                     "select (to_jsonb(release)
-                        - '{run_id,first_seen_at,fetched_at}'::text[])::text
+                        - '{run_id,first_seen_at,fetched_at,absent_since}'::text[]
+                        || jsonb_build_object('is_absent', absent_since is not null))::text
                     from ocds.release order by source, ocid, release_id",
                 )
                 .await,
             compiled: self
                 .column(
                     "select (to_jsonb(publisher_compiled)
-                        - '{run_id,first_seen_at,fetched_at}'::text[])::text
+                        - '{run_id,first_seen_at,fetched_at,absent_since}'::text[]
+                        || jsonb_build_object('is_absent', absent_since is not null))::text
                     from ocds.publisher_compiled order by source, ocid",
                 )
                 .await,
@@ -632,7 +634,8 @@ impl Ingest {
     pub(crate) async fn read_processes(&self) -> Vec<String> {
         let tables = ocds_ingest::compile::tables().iter().map(|table| {
             format!(
-                "select concat_ws(' ', '{0}', to_jsonb({0}) - '{{changed_at,content_hash}}'::text[])
+                "select concat_ws(' ', '{0}', to_jsonb({0}) ->> 'absent_since' is not null,
+                    to_jsonb({0}) - '{{changed_at,content_hash,absent_since}}'::text[])
                 from ocds.{0}",
                 table.name
             )

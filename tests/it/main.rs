@@ -13,6 +13,7 @@ mod process_memory;
 mod proxy;
 mod publisher;
 
+mod absence;
 mod activity;
 mod auth;
 mod bench_database;

@@ -220,6 +220,7 @@ async fn a_report_has_exactly_these_fields() {
         "unreadable_pages",
         "shrunk_from",
         "missing",
+        "absent",
         "compiled",
         "run_totals",
         "requests",

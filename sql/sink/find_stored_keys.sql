@@ -1,0 +1,11 @@
+-- Opens a cursor over the keys of the releases of a source that are not marked as absent and that
+-- no load has brought ($2). No index begins with their source, so this reads the whole table, but
+-- only once. Compiled releases have an empty id.
+declare stored no scroll cursor for
+select ocid, release_id
+from ocds.release
+where source = $1 and absent_since is null and run_id <> all($2::bigint[])
+union all
+select ocid, ''
+from ocds.publisher_compiled
+where source = $1 and absent_since is null and run_id <> all($2::bigint[])
