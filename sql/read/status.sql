@@ -1,11 +1,11 @@
--- Reads the state of each source that has ever run: its last run, its stored releases, its
--- rejects, and its values that could not be read. Rows with one of the reasons $1 are no rejects,
--- but passed over.
+-- Reads the state of each source that has ever run: its last run, its stored releases and those of
+-- them that the publisher no longer serves, its rejects, and its values that could not be read. Rows
+-- with one of the reasons $1 are no rejects, but passed over.
 select
     run.source, run.id, run.kind, run.state, run.owner, run.started_at, run.ended_at, run.error,
     run.refused_answer, run.refused_since, run.refused_days, stuck.page as stuck_at_page,
     totals.pages, totals.releases, totals.passed_over,
-    stored.releases as stored, stored.newest, watermark.reached as watermark,
+    stored.releases as stored, stored.absent, stored.newest, watermark.reached as watermark,
     refused.open as quarantined, unread.columns as unread
 from (select distinct source from ocds.run) as source
 cross join lateral (
@@ -27,11 +27,13 @@ cross join lateral (
     where run.refused_answer is not null and page.run_id = run.id and page.chain = ''
 ) as stuck
 cross join lateral (
-    select count(*) as releases, max(stored.date) as newest
+    select count(*) as releases, count(stored.absent_since) as absent, max(stored.date) as newest
     from (
-        select date from ocds.release where release.source = source.source
+        select date, absent_since from ocds.release where release.source = source.source
         union all
-        select date from ocds.publisher_compiled where publisher_compiled.source = source.source
+        select date, absent_since
+        from ocds.publisher_compiled
+        where publisher_compiled.source = source.source
     ) as stored
 ) as stored
 cross join lateral (

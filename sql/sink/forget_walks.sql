@@ -1,4 +1,4 @@
--- Deletes 1,000 of the pages whose keys earlier walks of source $1 than run $2 have met. The next
+-- Deletes 10,000 of the pages whose keys earlier walks of source $1 than run $2 have met. The next
 -- walk is compared with this one.
 delete from ocds.walked_page
 where (run_id, chain, number) in (
@@ -6,5 +6,5 @@ where (run_id, chain, number) in (
     from ocds.run
     join ocds.walked_page on walked_page.run_id = run.id
     where run.source = $1 and run.id < $2
-    limit 1000
+    limit 10000
 )

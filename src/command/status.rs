@@ -56,6 +56,7 @@ fn print_sources(sources: &[SourceStatus]) {
         "since",
         "pages",
         "stored",
+        "absent",
         "newest release",
         "all up to",
         "quarantined",
@@ -70,13 +71,14 @@ fn print_sources(sources: &[SourceStatus]) {
             format!("{:.0}", source.ended_at.unwrap_or(source.started_at)),
             format_number(source.pages),
             format_number(source.stored),
+            format_number(source.absent),
             date(source.newest),
             date(source.watermark),
             format_number(source.quarantined),
             describe_unread(source),
         ]
     });
-    print_table(header, &[4, 5, 8], rows);
+    print_table(header, &[4, 5, 6, 9], rows);
     for status in sources {
         let source = &status.source;
         if let Some(error) = &status.error {

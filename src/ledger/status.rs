@@ -39,6 +39,8 @@ pub struct SourceStatus {
     pub passed_over: i64,
     /// The number of stored releases of the source, including compiled releases.
     pub stored: i64,
+    /// The number of those that the publisher no longer serves.
+    pub absent: i64,
     /// The newest date of the source's stored releases.
     pub newest: Option<Timestamp>,
     /// The date up to which everything is stored. It is `None` for a source without windows.
@@ -97,6 +99,7 @@ pub async fn read_status(database: &Database) -> Result<Vec<SourceStatus>> {
             releases: row.try_get("releases")?,
             passed_over: row.try_get("passed_over")?,
             stored: row.try_get("stored")?,
+            absent: row.try_get("absent")?,
             newest: row.try_get("newest")?,
             watermark: row.try_get("watermark")?,
             quarantined: row.try_get("quarantined")?,

@@ -36,7 +36,7 @@ impl Run<'_> {
 
 /// This number is raised whenever a change of the program makes other rows of the same bytes.
 /// Then unchanged pages are fetched again.
-const READING: u32 = 2;
+const READING: u32 = 3;
 
 /// Returns a digest of everything that decides which rows a source's pages become: how they are
 /// requested, decoded, cut, repaired and read, which of several contents is kept, and the version

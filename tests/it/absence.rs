@@ -75,6 +75,11 @@ async fn only_what_two_walks_in_a_row_have_not_met_is_marked() {
         where release.absent_since = run.started_at"
     );
     assert_eq!(ingest.value(&since).await, "3");
+    let status = ingest.call(&["status", "--json"]).await.expect(0).report();
+    assert_eq!(
+        (&status["stored"], &status["absent"]),
+        (&json!(40), &json!(3))
+    );
 
     // the marks stay, and nothing is written again
     let before = ingest.read_row_versions().await;
