@@ -24,9 +24,10 @@ enum Statistics {
 const ALL_STATISTICS: [Statistics; 3] =
     [Statistics::None, Statistics::BeforeSource, Statistics::All];
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "run",
     "page",
+    "walked_page",
     "request",
     "watermark",
     "release",
@@ -53,6 +54,11 @@ fn insert_rows(sources: &str, [runs, pages, releases, open]: [u64; 4]) -> String
         )
         select id, 'w ' || i % 50, i, '', repeat('u', 100), now(), now(), 1, 0, i % 2, 0, 0, 0, 'e', 'r'
         from ocds.run, generate_series(1, {pages}) as i
+        where source = any('{sources}');
+        insert into ocds.walked_page (run_id, chain, number, is_whole, keys)
+        select run_id, chain, number, true, decode(repeat('00', 80), 'hex')
+        from ocds.page
+        join ocds.run on id = run_id
         where source = any('{sources}');
         insert into ocds.request (run_id, page_number, attempt, url, requested_at, milliseconds, bytes)
         select run_id, number, 1, url, now(), 0, 0
@@ -229,6 +235,9 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
         ":source, array['superseded']",
         1,
     ),
+    (sql!("sink/previous_walk"), ":source, :run", 2 * RUNS),
+    (sql!("sink/count_walked"), ":run", 2 * PAGES),
+    (sql!("sink/next_walked_pages"), ":run, '', 0", PAGES),
 ];
 
 /// The lookups in transactions of `bulk`, which disable some plans.
@@ -291,6 +300,25 @@ const BULK_LOOKUPS: &[Lookup] = &[
         ":ocids, :source, 1, 0, 1",
         100,
     ),
+    (sql!("sink/has_absent"), ":source", 1),
+    (
+        sql!("sink/clear_absent_releases"),
+        ":source, :ocids, :ids",
+        100,
+    ),
+    (sql!("sink/clear_absent_compiled"), ":source, :ocids", 100),
+    (
+        sql!("sink/mark_absent_releases"),
+        ":source, :ocids, :ids, now()",
+        100,
+    ),
+    (
+        sql!("sink/mark_absent_compiled"),
+        ":source, :ocids, now()",
+        100,
+    ),
+    (sql!("sink/forget_walks"), ":source, :run", 2 * RUNS * PAGES),
+    (sql!("compile/find_served_compiled"), ":source, :ocids", 100),
     (sql!("compile/take_from_queue"), ":source, :ocids", 100),
     (sql!("compile/read_releases"), ":source, :ocids", 100),
     (sql!("compile/read_release_keys"), ":source, :ocids", 100),
