@@ -15,7 +15,7 @@ pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
     let Purge { source, yes, json } = options;
     let purged = run_stoppable(&config, async |database, stop| {
         let counts = ledger::read_source_counts(database, &source).await?;
-        if counts.runs + counts.releases + counts.rejects == 0 {
+        if counts.is_empty() {
             return Err(Error::config(format!("nothing is stored for {source}")));
         }
         if !yes {

@@ -53,7 +53,7 @@ fn cancel_on_signal() -> Result<CancellationToken> {
             }
             token.cancel();
             warn!(
-                "stopping after the fetched pages are committed; a second signal ends the process at once"
+                "stopping after what has begun is committed; a second signal ends the process at once"
             );
         }
     });

@@ -124,6 +124,16 @@ pub struct SourceCounts {
     pub rejects: i64,
     /// The number of runs that the ledger keeps.
     pub runs: i64,
+    /// True if there is something else, such as processes in the queue.
+    pub has_others: bool,
+}
+
+impl SourceCounts {
+    /// Returns true if nothing is stored for the source.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.releases + self.rejects + self.runs == 0 && !self.has_others
+    }
 }
 
 /// Counts the rows of a source.
@@ -137,5 +147,6 @@ pub async fn read_source_counts(database: &Database, source: &str) -> Result<Sou
         releases: row.try_get("releases")?,
         rejects: row.try_get("rejects")?,
         runs: row.try_get("runs")?,
+        has_others: row.try_get("has_others")?,
     })
 }

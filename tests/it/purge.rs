@@ -67,6 +67,15 @@ async fn an_unknown_source_cannot_be_purged() {
 }
 
 #[tokio::test]
+async fn a_source_of_which_only_a_queued_process_is_left_is_purged() {
+    let ingest = Ingest::new().await;
+    let queue = "insert into ocds.compile_queue (ocid, source) values ('o-1', 'atlantis')";
+    ingest.execute(queue).await;
+    ingest.call(&["purge", "atlantis", "--yes"]).await.expect(0);
+    assert_eq!(ingest.count("compile_queue").await, 0);
+}
+
+#[tokio::test]
 async fn a_source_with_a_running_run_is_not_purged() {
     let publisher = Feed::link(pages(1, 5)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
