@@ -17,6 +17,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::Verdict;
 use crate::pipeline::{self, Job, Outcome, Progress, Report};
+use crate::sink::Absence;
 use crate::source::Source;
 
 /// Replaces the configured ratio of rejects with the ratio of the command line, if there is one.
@@ -118,6 +119,7 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
             format_number(counts.passed_over)
         ));
     }
+    print_absent(&report.absent);
     print_compiled(&report.compiled);
     print_line(format_args!(
         "  {:.0} releases/s",
@@ -139,6 +141,29 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Prints how many releases are gone or served again, if any are.
+fn print_absent(absent: &Absence) {
+    let Absence {
+        marked,
+        returned,
+        withheld,
+        ..
+    } = *absent;
+    if marked + returned > 0 {
+        print_line(format_args!(
+            "  {} stored releases are gone, {} that were gone are served again",
+            format_number(marked),
+            format_number(returned)
+        ));
+    }
+    if withheld > 0 {
+        print_line(format_args!(
+            "  {} stored releases were not found and are not marked, because they are too many",
+            format_number(withheld)
+        ));
+    }
 }
 
 /// Prints how many processes were compiled, if any were.

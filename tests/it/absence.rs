@@ -201,7 +201,8 @@ async fn ten_releases_of_a_small_feed_may_be_marked() {
     let (publisher, ingest) = begin(5, "").await;
     serve(&publisher, feed_without(5, &[3]));
     ingest.run(&[]).await.expect(0);
-    ingest.run(&[]).await.expect(0);
+    let said = ingest.call(&["run", SOURCE]).await.expect(0).text();
+    assert!(said.contains("1 stored releases are gone, 0"), "{said}");
     assert_eq!(ingest.column(ABSENT).await, ["3"]);
 }
 
