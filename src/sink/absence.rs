@@ -2,7 +2,8 @@
 //!
 //! A release is marked when two complete walks of the whole feed in a row have not met it. One walk
 //! is not enough, because some publishers serve half of a feed while their database is being
-//! rebuilt, and an item that moves to an earlier page in mid-walk is missed. A page that has a marked
+//! rebuilt, and an item that moves to an earlier page in mid-walk is missed. A release that was first
+//! stored after the earlier walk began cannot have been missed by it, and waits for another. A page that has a marked
 //! release clears the mark.
 //!
 //! A page of a walk keeps the digests of the keys that it has met ([`walked`](super::walked)), so
@@ -41,7 +42,7 @@ const ALWAYS_MARKED: u64 = 10;
 /// compared in several passes.
 const MAX_KEYS: u64 = 4 << 20;
 
-/// What a walk says about releases that the publisher no longer serves.
+/// The releases that the publisher no longer serves or serves again, as a run has found them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Absence {
     /// The run of the complete walk with which this one was compared. It is `None` if the run is no
@@ -130,6 +131,7 @@ impl Sink {
     }
 
     /// Returns the number of releases whose marks pages of this sink have cleared.
+    #[must_use]
     pub fn count_returned(&self) -> u64 {
         self.returned.load(Ordering::Relaxed)
     }
@@ -221,10 +223,10 @@ impl Sink {
             while let Some(more) = keys.next().await? {
                 absent += more.len() as u64;
             }
-            Ok((absent, keys.stored))
+            Ok((absent, keys.stored, keys.recent))
         };
         let retry = self.new_retry("absence", "look for releases that are gone");
-        let (absent, stored) = retry.run(count).await?;
+        let (absent, stored, recent) = retry.run(count).await?;
         let is_many = absent > ALWAYS_MARKED && is_above(absent, stored, max_ratio);
         if is_many || (absent > 0 && walks.has_empty) {
             absence.withheld = absent;
@@ -246,7 +248,8 @@ impl Sink {
             retry.run(mark).await?;
             absence.marked = marked.into_inner();
         }
-        self.set_unserved(&walks.lease, Some(unserved)).await
+        let unserved = (recent == 0).then_some(unserved);
+        self.set_unserved(&walks.lease, unserved).await
     }
 
     /// Counts the keys that the previous walk has met and this one has not.
@@ -400,6 +403,9 @@ struct AbsentKeys<'a> {
     part: Option<OpenPart>,
     /// The number of stored releases that were read, whether or not a walk has met them.
     stored: u64,
+    /// The number of those that neither walk has met, but that were first stored after the earlier one
+    /// began.
+    recent: u64,
 }
 
 struct OpenPart {
@@ -421,6 +427,7 @@ impl<'a> AbsentKeys<'a> {
             parts: Box::new(walks.parts()),
             part: None,
             stored: 0,
+            recent: 0,
             sink,
             walks,
             loads,
@@ -451,8 +458,12 @@ impl<'a> AbsentKeys<'a> {
             let digest = digest_key(ocid, id);
             if open.part.contains(digest) {
                 self.stored += 1;
-                if open.met.binary_search(&digest).is_err() {
-                    absent.push((ocid.to_owned(), id.to_owned()));
+                if open.met.binary_search(&digest).is_ok() {
+                    continue;
+                }
+                match row.try_get(2)? {
+                    true => absent.push((ocid.to_owned(), id.to_owned())),
+                    false => self.recent += 1,
                 }
             }
         }
@@ -475,7 +486,11 @@ impl Walks {
         let mut exchange = reader.new_exchange();
         exchange.push_query(
             include_str!("../../sql/sink/find_stored_keys.sql"),
-            vec![(&sink.source, Type::TEXT), (&loads, Type::INT8_ARRAY)],
+            vec![
+                (&sink.source, Type::TEXT),
+                (&loads, Type::INT8_ARRAY),
+                (&self.since, Type::TIMESTAMPTZ),
+            ],
         );
         exchange.await_last_answer().await?;
         Ok(OpenPart {

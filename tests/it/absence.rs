@@ -326,3 +326,26 @@ async fn a_run_that_is_no_walk_of_the_whole_feed_marks_nothing() {
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.column(ABSENT).await, ["3"]);
 }
+
+#[tokio::test]
+async fn a_release_that_came_after_a_walk_had_begun_was_not_missed_by_it() {
+    let (publisher, ingest) = begin(30, "").await;
+    ingest.run(&["--max-pages", "1"]).await.expect(0);
+    // it comes to the first page, which the walk has behind it
+    let mut releases: Items = (0..30).map(release).collect();
+    releases.insert(0, release(99));
+    serve(&publisher, feed_of(releases));
+    let first_page = ["backfill", SOURCE, "--from-page", "1", "--to-page", "1"];
+    ingest.call(&first_page).await.expect(0);
+    let ran = ingest.run(&[]).await.expect(0);
+    assert_eq!(ran.report()["resumed_from"], 1);
+    assert!(absence(&ran, "compared_with").is_number());
+    assert_eq!(ingest.count("release").await, 31);
+    assert!(ingest.column(ABSENT).await.is_empty());
+    // once it is gone, two walks that have begun after it must not find it
+    serve(&publisher, feed_without(30, &[]));
+    ingest.run(&[]).await.expect(0);
+    assert!(ingest.column(ABSENT).await.is_empty());
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.column(ABSENT).await, ["99"]);
+}
